@@ -1,0 +1,2 @@
+//! The command pipc.
+fn main() {}

@@ -1,0 +1,1 @@
+//! The `linux` back end of `sem`.

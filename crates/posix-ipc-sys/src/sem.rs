@@ -1,0 +1,1 @@
+//! Named and unnamed semaphores: `sem_open` and friends.

@@ -1,0 +1,1 @@
+//! Named shared memory: `shm_open` and friends.

@@ -1,0 +1,12 @@
+//! What the workspace's tests share: [unique names](names) unlinked on drop, this test binary
+//! run again [in a role](child), a [watchdog], [loud skips](mod@skip), [leak checks](leaks), and the
+//! [C compiler](c) and [Python](python) that interop tests talk to.
+#![warn(missing_docs)]
+
+pub mod c;
+pub mod child;
+pub mod leaks;
+pub mod names;
+pub mod python;
+pub mod skip;
+pub mod watchdog;
