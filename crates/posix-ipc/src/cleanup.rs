@@ -153,8 +153,13 @@ impl NameOwner {
         if Status::of(&lease)?.identity != self.identity {
             return Ok(false);
         }
-        // Who holds it exclusively is about to remove the name, and never blocks meanwhile.
-        rustix::io::retry_on_intr(|| flock(&lease, FlockOperation::LockShared))?;
+        // Who holds it exclusively is about to remove the name. Waiting for that is left to the
+        // bounded loop of the open modes: a stranger may hold it for ever.
+        match flock(&lease, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
         self.lease = Some(lease);
         self.is_current()
     }

@@ -1,5 +1,8 @@
 //! [`OpenMode`]: what happens when the name exists already, decided once for all kinds.
 
+use std::thread;
+use std::time::Duration;
+
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::name::Name;
@@ -48,6 +51,10 @@ pub enum Disposition {
 const ATTEMPTS: u32 = 10_000;
 /// How many of these tries follow each other without giving up the processor.
 const EAGER: u32 = 16;
+/// After how many tries the caller sleeps between them.
+const PATIENT: u32 = 256;
+/// How long it sleeps then: a second over all tries, in which others finish what they began.
+const PAUSE: Duration = Duration::from_micros(100);
 
 /// How a kind opens, creates and removes the object of one name.
 pub(crate) trait Opener {
@@ -79,8 +86,10 @@ pub(crate) trait Opener {
 /// user's object which may be opened.
 pub(crate) fn open_with<O: Opener>(mode: OpenMode, opener: &mut O) -> Result<O::Handle> {
     for attempt in 0..ATTEMPTS {
-        if attempt >= EAGER {
-            std::thread::yield_now();
+        match attempt {
+            0..EAGER => {}
+            EAGER..PATIENT => thread::yield_now(),
+            _ => thread::sleep(PAUSE),
         }
         let found = match mode {
             OpenMode::CreateNew => Some((opener.create()?, Disposition::Created)),
