@@ -6,6 +6,7 @@
 //! | `apple`, `bsd` | families that share a behaviour |
 //! | `has_mqueue` | the system has POSIX message queues |
 //! | `mqd_is_fd` | `mqd_t` is a file descriptor (elsewhere a pointer) |
+//! | `raw_mqueue` | message queues through system calls of our own (Cargo.toml has the same list of targets) |
 //! | `lp64_sem` | the C library of this target keeps a semaphore in one 64-bit word |
 
 use std::env;
@@ -29,12 +30,15 @@ fn main() {
     let has_mqueue =
         linux || matches!(os.as_str(), "freebsd" | "dragonfly" | "netbsd" | "illumos" | "solaris");
     let mqd_is_fd = linux || matches!(os.as_str(), "netbsd" | "dragonfly");
+    let raw_mqueue =
+        backend_linux && width == "64" && matches!(arch.as_str(), "x86_64" | "aarch64" | "riscv64");
 
     for (name, on) in [
         ("backend_linux", backend_linux),
         ("apple", apple),
         ("bsd", bsd),
         ("has_mqueue", has_mqueue),
+        ("raw_mqueue", raw_mqueue),
         ("mqd_is_fd", has_mqueue && mqd_is_fd),
         ("lp64_sem", width == "64"),
     ] {

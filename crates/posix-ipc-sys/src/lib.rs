@@ -19,6 +19,7 @@
 //!
 //! - `std` (default): `std::error::Error` for errors; without it the crate is `no_std`.
 //! - `sem`, `shm`, `mq` (default): one per family.
+//! - `bytes`: receive into the spare capacity of a `bytes::BytesMut`.
 #![no_std]
 #![warn(missing_docs, missing_debug_implementations)]
 #![warn(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -34,8 +35,16 @@ extern crate std;
 
 #[cfg(any(feature = "sem", feature = "shm", feature = "mq"))]
 mod backend;
-#[cfg(any(feature = "sem", feature = "shm"))]
+#[cfg(all(feature = "mq", has_mqueue))]
+mod buffer;
+#[cfg(all(feature = "mq", has_mqueue))]
+mod handle;
+#[cfg(all(feature = "mq", has_mqueue))]
+mod mq_attr;
+#[cfg(any(feature = "sem", feature = "shm", feature = "mq"))]
 mod name;
+#[cfg(all(feature = "mq", target_os = "linux"))]
+mod sigevent;
 
 #[cfg(all(feature = "mq", has_mqueue))]
 pub mod mq;

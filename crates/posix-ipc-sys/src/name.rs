@@ -1,4 +1,5 @@
-//! From an object's name to its path under the directory of shared memory, without allocating.
+//! From an object's name to what the system calls it (the path of shared memory, the slash of a
+//! message queue), without allocating.
 
 use core::ffi::CStr;
 
@@ -17,7 +18,27 @@ const DIRECTORY: &[u8] = b"/dev/shm/";
 ///
 /// `EINVAL` for a name that is empty, has an inner slash, or makes the file name `.` or `..`;
 /// `ENAMETOOLONG` where prefix and name together are over 255 bytes.
+#[cfg(any(feature = "sem", feature = "shm"))]
 pub(crate) fn with_path<T>(
+    prefix: &[u8],
+    name: &CStr,
+    f: impl FnOnce(&CStr) -> Result<T>,
+) -> Result<T> {
+    with_joined(DIRECTORY, prefix, name, f)
+}
+
+/// Calls `f` with the name of a message queue as the C library wants it, with one slash.
+///
+/// # Errors
+///
+/// As [`with_path`] without a prefix.
+#[cfg(all(feature = "mq", has_mqueue))]
+pub(crate) fn with_mqueue_name<T>(name: &CStr, f: impl FnOnce(&CStr) -> Result<T>) -> Result<T> {
+    with_joined(b"/", b"", name, f)
+}
+
+fn with_joined<T>(
+    directory: &[u8],
     prefix: &[u8],
     name: &CStr,
     f: impl FnOnce(&CStr) -> Result<T>,
@@ -32,7 +53,7 @@ pub(crate) fn with_path<T>(
         return Err(Errno::NAMETOOLONG);
     }
     let mut path = [0u8; DIRECTORY.len() + NAME_MAX + 1];
-    let bytes = DIRECTORY.iter().chain(prefix).chain(name);
+    let bytes = directory.iter().chain(prefix).chain(name);
     for (slot, &byte) in path.iter_mut().zip(bytes) {
         *slot = byte;
     }
@@ -62,6 +83,15 @@ mod tests {
             assert_eq!(path(b"", name), Err(Errno::INVAL), "{name:?}");
         }
         assert_eq!(path(b"sem.", c"/.").unwrap(), "/dev/shm/sem..");
+    }
+
+    #[test]
+    #[cfg(all(feature = "mq", has_mqueue))]
+    fn a_queue_has_one_slash() {
+        for name in [c"jobs", c"/jobs", c"///jobs"] {
+            with_mqueue_name(name, |name| Ok(assert_eq!(name, c"/jobs"))).unwrap();
+        }
+        assert_eq!(with_mqueue_name(c"/a/b", |_| Ok(())), Err(Errno::INVAL));
     }
 
     #[test]
