@@ -1,0 +1,32 @@
+//! Runs every fuzz target's body on its corpus, on the stable compiler.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../../fuzz/bodies/names.rs"]
+mod names;
+
+/// Runs `body` on each file of its corpus, and on each file with a byte changed or cut off.
+fn replay(target: &str, body: fn(&[u8])) {
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let mut count = 0;
+    for entry in fs::read_dir(&corpus).expect("each target has a corpus") {
+        let path = entry.expect("the corpus can be read").path();
+        let data = fs::read(&path).expect("the corpus can be read");
+        eprintln!("{}", path.display());
+        body(&data);
+        for position in 0..data.len().min(64) {
+            let mut changed = data.clone();
+            changed[position] ^= 1 << (position % 8);
+            body(&changed);
+            body(&data[..position]);
+        }
+        count += 1;
+    }
+    assert!(count > 0, "{} is empty", corpus.display());
+}
+
+#[test]
+fn names_hold_on_their_corpus() {
+    replay("names", names::run);
+}
