@@ -247,3 +247,145 @@ impl Drop for NameOwner {
         let _ = self.release();
     }
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::{self, File};
+
+    use rustix::fs::{Mode, OFlags};
+
+    use super::*;
+
+    fn path(name: &Name) -> String {
+        format!("/dev/shm{name}")
+    }
+
+    static PLACE: Place = Place {
+        kind: Kind::SharedMemory,
+        identity: |name| Ok(Status::from(&rustix::fs::lstat(path(name))?).identity),
+        unlink: |name| rustix::fs::unlink(path(name)),
+        open_lease: |name| {
+            rustix::fs::open(path(name), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        },
+    };
+
+    /// A file of a name of its own, removed at the end whatever happens.
+    struct Object(Name);
+
+    impl Object {
+        fn new(label: &str) -> Self {
+            let object = Self(Name::new(&*testutil::names::unique(label)).unwrap());
+            object.make();
+            object
+        }
+
+        fn make(&self) {
+            File::create_new(path(&self.0)).unwrap();
+        }
+
+        fn exists(&self) -> bool {
+            fs::exists(path(&self.0)).unwrap()
+        }
+
+        fn claim(&self, disposition: Disposition, cleanup: Cleanup) -> NameOwner {
+            let identity = (PLACE.identity)(&self.0).unwrap();
+            NameOwner::claim(&PLACE, &self.0, identity, disposition, cleanup).unwrap().unwrap()
+        }
+    }
+
+    impl Drop for Object {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(path(&self.0));
+        }
+    }
+
+    use Disposition::{Created, Opened};
+
+    #[test]
+    fn the_creator_removes_the_name_and_any_other_only_closes() {
+        let object = Object::new("creator");
+        drop(object.claim(Opened, Cleanup::Creator));
+        assert!(object.exists());
+        drop(object.claim(Created, Cleanup::Keep));
+        assert!(object.exists());
+        drop(object.claim(Created, Cleanup::Creator));
+        assert!(!object.exists());
+    }
+
+    #[test]
+    fn a_stale_handle_never_removes_a_newer_object_of_the_name() {
+        let object = Object::new("stale");
+        let stale = object.claim(Created, Cleanup::Creator);
+        // Kept, so that the new file cannot have the old one's inode.
+        let _old = File::open(path(&object.0)).unwrap();
+        fs::remove_file(path(&object.0)).unwrap();
+        object.make();
+        let error = stale.unlink().unwrap_err();
+        assert!(error.is_missing(), "{error}");
+        drop(stale);
+        assert!(object.exists());
+    }
+
+    #[test]
+    fn a_forked_child_never_removes_the_name() {
+        let object = Object::new("forked");
+        for cleanup in [Cleanup::Creator, Cleanup::LastUser] {
+            let mut owner = object.claim(Created, cleanup);
+            owner.process += 1; // as a child's copy sees it
+            drop(owner);
+            assert!(object.exists(), "{cleanup:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_users_removes_the_name_whoever_created_it() {
+        let object = Object::new("last");
+        let creator = object.claim(Created, Cleanup::LastUser);
+        let second = object.claim(Opened, Cleanup::LastUser);
+        let third = object.claim(Opened, Cleanup::LastUser);
+        drop(creator);
+        drop(third);
+        assert!(object.exists());
+        drop(second);
+        assert!(!object.exists());
+    }
+
+    #[test]
+    fn keep_and_unlink_change_ones_mind() {
+        let object = Object::new("mind");
+        let owner = object.claim(Created, Cleanup::Creator);
+        owner.keep();
+        drop(owner);
+        assert!(object.exists());
+        let owner = object.claim(Opened, Cleanup::Creator);
+        owner.unlink().unwrap();
+        assert!(!object.exists());
+        object.make();
+        drop(owner);
+        assert!(object.exists(), "what was unlinked once is not ours any more");
+    }
+
+    #[test]
+    fn a_claim_sees_that_the_name_was_removed_or_given_away() {
+        let object = Object::new("given");
+        let identity = (PLACE.identity)(&object.0).unwrap();
+        let _old = File::open(path(&object.0)).unwrap();
+        let claim =
+            || NameOwner::claim(&PLACE, &object.0, identity, Opened, Cleanup::LastUser).unwrap();
+        fs::remove_file(path(&object.0)).unwrap();
+        assert!(claim().is_none());
+        object.make();
+        assert!(claim().is_none());
+        assert!(object.exists(), "a claim that failed removes nothing");
+    }
+
+    #[test]
+    fn a_stranger_who_holds_the_lock_for_ever_does_not_hang_a_claim() {
+        let object = Object::new("hog");
+        let hog = File::open(path(&object.0)).unwrap();
+        flock(&hog, FlockOperation::LockExclusive).unwrap();
+        let identity = (PLACE.identity)(&object.0).unwrap();
+        let claim = NameOwner::claim(&PLACE, &object.0, identity, Opened, Cleanup::LastUser);
+        assert!(claim.unwrap().is_none());
+    }
+}

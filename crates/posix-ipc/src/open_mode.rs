@@ -132,3 +132,136 @@ fn replace<O: Opener>(opener: &mut O) -> Result<Option<(O::Object, Disposition)>
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use rustix::io::Errno;
+
+    use super::*;
+
+    /// Answers as scripted, and notes what was called. `open` and `create` succeed at the end.
+    struct Script {
+        name: Name,
+        opens: VecDeque<Errno>,
+        creates: VecDeque<Errno>,
+        unlinks: VecDeque<Errno>,
+        stale: usize,
+        calls: String,
+    }
+
+    fn script(opens: &[Errno], creates: &[Errno], unlinks: &[Errno]) -> Script {
+        let queue = |errors: &[Errno]| errors.iter().copied().collect();
+        Script {
+            name: Name::from_static("/scripted"),
+            opens: queue(opens),
+            creates: queue(creates),
+            unlinks: queue(unlinks),
+            stale: 0,
+            calls: String::new(),
+        }
+    }
+
+    impl Script {
+        fn answer(&self, errno: Option<Errno>) -> Result<()> {
+            errno.map_or(Ok(()), |errno| Err(Error::os("open", Kind::Semaphore, &self.name, errno)))
+        }
+    }
+
+    impl Opener for Script {
+        type Object = ();
+        type Handle = Disposition;
+
+        fn kind(&self) -> Kind {
+            Kind::Semaphore
+        }
+        fn name(&self) -> &Name {
+            &self.name
+        }
+        fn create(&mut self) -> Result<()> {
+            self.calls.push('c');
+            let errno = self.creates.pop_front();
+            self.answer(errno)
+        }
+        fn open(&mut self) -> Result<()> {
+            self.calls.push('o');
+            let errno = self.opens.pop_front();
+            self.answer(errno)
+        }
+        fn unlink(&mut self) -> Result<()> {
+            self.calls.push('u');
+            let errno = self.unlinks.pop_front();
+            self.answer(errno)
+        }
+        fn claim(&mut self, (): (), disposition: Disposition) -> Result<Option<Disposition>> {
+            if self.stale > 0 {
+                self.stale -= 1;
+                return Ok(None);
+            }
+            Ok(Some(disposition))
+        }
+    }
+
+    const MISSING: Errno = Errno::NOENT;
+    const EXISTS: Errno = Errno::EXIST;
+
+    #[test]
+    fn open_or_create_absorbs_every_race_with_creators_and_removers() {
+        let mut script = script(&[MISSING, MISSING, MISSING], &[EXISTS, EXISTS], &[]);
+        assert_eq!(open_with(OpenMode::OpenOrCreate, &mut script), Ok(Disposition::Created));
+        assert_eq!(script.calls, "ocococ");
+    }
+
+    #[test]
+    fn open_or_create_tells_that_it_opened() {
+        let mut script = script(&[MISSING], &[EXISTS], &[]);
+        assert_eq!(open_with(OpenMode::OpenOrCreate, &mut script), Ok(Disposition::Opened));
+    }
+
+    #[test]
+    fn other_errors_end_the_loop_at_once() {
+        for mode in [OpenMode::OpenExisting, OpenMode::OpenOrCreate] {
+            let mut script = script(&[Errno::ACCESS], &[], &[]);
+            assert_eq!(open_with(mode, &mut script).unwrap_err().errno(), Some(Errno::ACCESS));
+            assert_eq!(script.calls, "o");
+        }
+    }
+
+    #[test]
+    fn create_new_never_opens_and_open_existing_never_creates() {
+        let mut existing = script(&[], &[EXISTS], &[]);
+        assert!(open_with(OpenMode::CreateNew, &mut existing).unwrap_err().is_exists());
+        assert_eq!(existing.calls, "c");
+        let mut missing = script(&[MISSING], &[], &[]);
+        assert!(open_with(OpenMode::OpenExisting, &mut missing).unwrap_err().is_missing());
+        assert_eq!(missing.calls, "o");
+    }
+
+    #[test]
+    fn replace_ends_with_a_new_object_or_a_true_error() {
+        let mut raced = script(&[], &[EXISTS, EXISTS], &[MISSING]);
+        assert_eq!(open_with(OpenMode::Replace, &mut raced), Ok(Disposition::Created));
+        assert_eq!(raced.calls, "ucucuc");
+        let mut forbidden = script(&[], &[], &[Errno::ACCESS]);
+        let error = open_with(OpenMode::Replace, &mut forbidden).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::ACCESS));
+        assert_eq!(forbidden.calls, "u", "it must not open the old object");
+    }
+
+    #[test]
+    fn a_name_that_changed_hands_before_it_was_claimed_is_opened_anew() {
+        let mut script = script(&[], &[], &[]);
+        script.stale = 3;
+        assert_eq!(open_with(OpenMode::OpenExisting, &mut script), Ok(Disposition::Opened));
+        assert_eq!(script.calls, "oooo");
+    }
+
+    #[test]
+    fn a_name_that_never_settles_is_an_error_that_says_so() {
+        let mut script = script(&[], &[], &[]);
+        script.stale = usize::MAX;
+        let error = open_with(OpenMode::OpenExisting, &mut script).unwrap_err();
+        assert!(matches!(error, Error::Contended { attempts: ATTEMPTS, .. }), "{error}");
+    }
+}
