@@ -24,6 +24,8 @@ mod limits;
 mod name;
 mod open_mode;
 
+#[cfg(target_os = "linux")]
+pub mod inspect;
 pub mod mq;
 pub mod sem;
 pub mod shm;

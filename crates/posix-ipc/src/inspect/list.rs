@@ -1,0 +1,174 @@
+//! Lists objects and finds single ones.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::thread;
+
+use rustix::fs::{Dir, FileType};
+use rustix::io::Errno;
+
+use super::directory::{Place, look};
+use super::object::Object;
+use crate::{Error, Kind, Name, Result};
+
+/// Below this many entries a second thread costs more than it saves.
+const WORTH_A_THREAD: usize = 1000;
+/// More threads than this only fight for the directory's locks.
+const MAX_THREADS: usize = 4;
+
+/// What [`list`] found.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Listing {
+    /// The objects, by kind and then by name.
+    pub objects: Vec<Object>,
+    /// Why it may be incomplete; empty if nothing was in the way.
+    pub problems: Vec<Problem>,
+}
+
+/// Why objects of some kinds could not be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The directory that could not be read.
+    pub directory: &'static str,
+    /// What the system said.
+    pub errno: Errno,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { directory, errno } = self;
+        if Place::Queues.path().to_str() == Ok(directory)
+            && matches!(*errno, Errno::NODEV | Errno::NOENT)
+        {
+            return write!(
+                f,
+                "message queues cannot be listed: no queue file system is mounted on {directory} \
+                 (mount -t mqueue none {directory})"
+            );
+        }
+        write!(f, "cannot read {directory}: {errno}")
+    }
+}
+
+/// Lists all objects of the system.
+///
+/// What can't be opened is listed with what its directory entry tells. An object that goes away
+/// meanwhile is not listed, and files that are no objects (directories, links, devices) are not
+/// either.
+///
+/// # Examples
+///
+/// ```
+/// let listing = posix_ipc::inspect::list();
+/// let bytes: u64 = listing.objects.iter().map(|object| object.allocated).sum();
+/// println!("{} objects take {bytes} bytes of memory", listing.objects.len());
+/// ```
+pub fn list() -> Listing {
+    list_where(|_, _| true)
+}
+
+/// Lists the objects for whose kind and name `wanted` is true, and looks at no other.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::{Kind, inspect};
+///
+/// let queues = inspect::list_where(|kind, _| kind == Kind::MessageQueue);
+/// assert!(queues.objects.iter().all(|object| object.queue().is_some()));
+/// ```
+pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
+    let mut listing = Listing::default();
+    for place in [Place::Memory, Place::Queues] {
+        match list_place(place, &wanted) {
+            Ok(mut objects) => listing.objects.append(&mut objects),
+            Err(errno) => {
+                let directory = place.path().to_str().unwrap_or_default();
+                listing.problems.push(Problem { directory, errno });
+            }
+        }
+    }
+    listing.objects.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    listing
+}
+
+/// Looks at one object.
+///
+/// # Errors
+///
+/// An error of kind `NotFound` if there is none of that kind and name, else what the system said.
+pub fn stat(kind: Kind, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Object> {
+    let name = name.try_into().map_err(Into::into)?;
+    let (place, entry) = Place::entry(kind, &name);
+    let failed = |errno| Error::os("look at", kind, &name, errno);
+    let directory = place.open().map_err(failed)?;
+    match look(&directory, &entry, kind, name.clone()) {
+        Ok(Some(object)) if object.kind == kind => Ok(object),
+        Ok(_) => Err(failed(Errno::NOENT)),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+/// Finds the objects of all kinds that have `name`: there may be one of each.
+///
+/// # Errors
+///
+/// If `name` is no name. That nothing has it is an empty list.
+pub fn find(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Vec<Object>> {
+    let name = name.try_into().map_err(Into::into)?;
+    let kinds = [Kind::Semaphore, Kind::SharedMemory, Kind::MessageQueue];
+    let found = kinds.into_iter().filter_map(|kind| {
+        let (place, entry) = Place::entry(kind, &name);
+        look(&place.open().ok()?, &entry, kind, name.clone()).ok()?
+    });
+    Ok(found.collect())
+}
+
+fn list_place(
+    place: Place,
+    wanted: &(impl Fn(Kind, &Name) -> bool + Sync),
+) -> std::result::Result<Vec<Object>, Errno> {
+    let directory = place.open()?;
+    let mut entries = Vec::new();
+    for entry in Dir::read_from(&directory)? {
+        let entry = entry?;
+        // Only files are objects; nothing else is even looked at.
+        if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
+            continue;
+        }
+        let bytes = entry.file_name().to_bytes();
+        if let Some((kind, name)) = place.classify(bytes).filter(|(kind, name)| wanted(*kind, name))
+        {
+            entries.push((bytes.to_vec(), kind, name));
+        }
+    }
+    Ok(look_at_all(&directory, entries))
+}
+
+fn look_at_all(directory: &OwnedFd, mut entries: Vec<(Vec<u8>, Kind, Name)>) -> Vec<Object> {
+    let look_at = |entries: Vec<(Vec<u8>, Kind, Name)>| -> Vec<Object> {
+        let seen = entries
+            .into_iter()
+            .filter_map(|(entry, kind, name)| look(directory, &entry, kind, name).ok().flatten());
+        seen.collect()
+    };
+    let threads = match entries.len() {
+        0..WORTH_A_THREAD => 1,
+        _ => thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
+    };
+    let share = entries.len().div_ceil(threads);
+    thread::scope(|scope| {
+        let mut workers = Vec::new();
+        while entries.len() > share {
+            let part = entries.split_off(entries.len() - share);
+            workers.push(scope.spawn(move || look_at(part)));
+        }
+        let mut objects = look_at(entries);
+        for worker in workers {
+            objects.extend(worker.join().unwrap_or_default());
+        }
+        objects
+    })
+}
