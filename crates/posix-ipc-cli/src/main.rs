@@ -1,2 +1,25 @@
-//! The command pipc.
-fn main() {}
+//! The command `pipc`: POSIX IPC from the shell. Parses, runs one command, and turns what came
+//! of it into an exit status.
+#![forbid(unsafe_code)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("pipc lists objects through /dev/shm, /dev/mqueue and /proc, which only Linux has");
+
+mod args;
+mod command;
+mod exit;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::Args;
+use output::Out;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut out = Out::new(args.json, args.quiet);
+    let result = command::run(args.command, &mut out);
+    exit::finish(result, &mut out)
+}

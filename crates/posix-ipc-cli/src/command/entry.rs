@@ -1,0 +1,183 @@
+//! What `ls`, `rm`, `gc` and `watch` work on: the objects that the arguments select.
+
+use std::time::{Duration, SystemTime};
+
+use posix_ipc::inspect::{self, Ghost, Object, Problem, Usage, User};
+use posix_ipc::{Identity, Kind, Name};
+
+use crate::args::FilterArgs;
+use crate::args::value::{KindArg, Pattern};
+use crate::output::{Out, counted};
+
+/// One object, or what is left of one.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) shape: Shape,
+    /// Who uses it; `None` if nobody asked.
+    pub(crate) users: Option<Vec<User>>,
+}
+
+/// An object with a name, or one without.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    Object(Box<Object>),
+    Ghost(Box<Ghost>),
+}
+
+impl Entry {
+    pub(crate) fn kind(&self) -> Kind {
+        match &self.shape {
+            Shape::Object(object) => object.kind,
+            Shape::Ghost(ghost) => ghost.kind,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        match &self.shape {
+            Shape::Object(object) => &object.name,
+            Shape::Ghost(ghost) => &ghost.name,
+        }
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        match &self.shape {
+            Shape::Object(object) => object.identity,
+            Shape::Ghost(ghost) => ghost.identity,
+        }
+    }
+
+    /// Its size; a queue has none of its own.
+    pub(crate) fn size(&self) -> Option<u64> {
+        match &self.shape {
+            Shape::Object(object) => (object.kind != Kind::MessageQueue).then_some(object.size),
+            Shape::Ghost(ghost) => ghost.size,
+        }
+    }
+
+    pub(crate) fn object(&self) -> Option<&Object> {
+        match &self.shape {
+            Shape::Object(object) => Some(object),
+            Shape::Ghost(_) => None,
+        }
+    }
+}
+
+/// Which objects are meant.
+#[derive(Debug, Default)]
+pub(crate) struct Selection<'a> {
+    pub(crate) kind: Option<KindArg>,
+    pub(crate) patterns: &'a [Pattern],
+    pub(crate) stale: bool,
+    pub(crate) older: Option<Duration>,
+    pub(crate) owner: Option<u32>,
+    /// Whether to find out who uses them.
+    pub(crate) users: bool,
+    /// Whether to find what has no name any more.
+    pub(crate) ghosts: bool,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) problems: Vec<Problem>,
+    /// How many processes could not be looked at; `None` if none was.
+    pub(crate) hidden: Option<usize>,
+}
+
+impl<'a> Selection<'a> {
+    pub(crate) fn new(kind: Option<KindArg>, patterns: &'a [Pattern], filter: &FilterArgs) -> Self {
+        Self {
+            kind,
+            patterns,
+            stale: filter.stale,
+            older: filter.older,
+            owner: filter.owner,
+            ..Self::default()
+        }
+    }
+
+    fn names(&self, name: &Name) -> bool {
+        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(name))
+    }
+
+    /// Whether what looks like `kind` from outside may turn out to be of the kind that is wanted.
+    fn may_be(&self, kind: Kind) -> bool {
+        match self.kind {
+            None => true,
+            Some(KindArg::Ring) => matches!(kind, Kind::SharedMemory | Kind::Ring),
+            Some(wanted) => wanted.kind() == kind,
+        }
+    }
+
+    fn is(&self, kind: Kind) -> bool {
+        self.kind.is_none_or(|wanted| wanted.kind() == kind)
+    }
+
+    pub(super) fn takes(&self, object: &Object, now: SystemTime) -> bool {
+        let age = now.duration_since(last_change(object)).unwrap_or(Duration::ZERO);
+        self.is(object.kind)
+            && self.owner.is_none_or(|owner| owner == object.uid)
+            && self.older.is_none_or(|older| age > older)
+    }
+
+    /// Finds the objects.
+    pub(crate) fn find(&self) -> Found {
+        let now = SystemTime::now();
+        let listing = inspect::list_where(|kind, name| self.may_be(kind) && self.names(name));
+        let usage = (self.users || self.ghosts || self.stale).then(Usage::scan);
+        let objects = listing.objects.into_iter().filter(|object| self.takes(object, now));
+        let mut entries: Vec<Entry> = objects
+            .map(|object| {
+                let users = usage.as_ref().map(|usage| usage.of(&object).to_vec());
+                Entry { shape: Shape::Object(Box::new(object)), users }
+            })
+            .filter(|entry| !self.stale || entry.users.as_ref().is_some_and(Vec::is_empty))
+            .collect();
+        if let Some(usage) = usage.as_ref().filter(|_| self.ghosts) {
+            entries.extend(self.ghosts_of(usage));
+        }
+        let problems = listing.problems.into_iter();
+        let problems = problems.filter(|problem| self.concerns(problem)).collect();
+        Found { entries, problems, hidden: usage.map(|usage| usage.hidden()) }
+    }
+
+    fn ghosts_of(&self, usage: &Usage) -> Vec<Entry> {
+        let wanted = |ghost: &&Ghost| {
+            let owned = |user: &User| self.owner.is_none_or(|owner| owner == user.process.uid);
+            self.is(ghost.kind) && self.names(&ghost.name) && ghost.users.iter().any(owned)
+        };
+        let ghosts = usage.ghosts().iter().filter(wanted).map(|ghost| Entry {
+            shape: Shape::Ghost(Box::new(ghost.clone())),
+            users: Some(ghost.users.clone()),
+        });
+        ghosts.collect()
+    }
+
+    fn concerns(&self, problem: &Problem) -> bool {
+        let queues = problem.directory.ends_with("mqueue");
+        match self.kind {
+            None => true,
+            Some(KindArg::Mq) => queues,
+            Some(_) => !queues,
+        }
+    }
+}
+
+impl Found {
+    /// Says on standard error why the answer may not be the whole truth.
+    pub(crate) fn warn(&self, out: &mut Out) {
+        for problem in &self.problems {
+            out.warn(&problem.to_string());
+        }
+        if let Some(hidden) = self.hidden.filter(|&hidden| hidden > 0 && !out.is_quiet()) {
+            let processes = counted(hidden as u64, "process", "processes");
+            out.warn(&format!("{processes} could not be looked at, for want of permission"));
+        }
+    }
+}
+
+/// When anything about the object was last changed.
+pub(crate) fn last_change(object: &Object) -> SystemTime {
+    object.changed.max(object.modified)
+}

@@ -1,0 +1,41 @@
+//! `pipc gc`.
+
+use posix_ipc::inspect::Object;
+
+use super::entry::Selection;
+use super::rm::Removal;
+use crate::args::GcArgs;
+use crate::exit::Outcome;
+use crate::output::Out;
+
+/// Permission bits of everybody but the owner.
+const OTHERS: u32 = 0o077;
+
+pub(crate) fn run(args: &GcArgs, out: &mut Out) -> Outcome {
+    let selection = Selection {
+        kind: args.kind,
+        patterns: &args.patterns,
+        stale: true,
+        older: Some(args.older),
+        owner: Some(rustix::process::geteuid().as_raw()),
+        ..Selection::default()
+    };
+    let found = selection.find();
+    for problem in &found.problems {
+        out.warn(&problem.to_string());
+    }
+    let blind = found.hidden.is_some_and(|hidden| hidden > 0);
+    let mut removal = Removal::new(args.dry_run);
+    for object in found.entries.iter().filter_map(|entry| entry.object()) {
+        // What others may open, they may have open, and this user could not see it.
+        let uncertain = blind && object.mode & OTHERS != 0;
+        if !uncertain && (args.messages || !may_hold_messages(object)) {
+            removal.remove(object, out)?;
+        }
+    }
+    removal.finish(out)
+}
+
+fn may_hold_messages(object: &Object) -> bool {
+    object.queue().is_some_and(|state| state.messages != Some(0) && state.bytes != Some(0))
+}

@@ -1,0 +1,305 @@
+//! `pipc ls`.
+
+use std::cmp::Ordering;
+use std::time::SystemTime;
+
+use anstyle::{Effects, Style};
+use clap::ValueEnum;
+use posix_ipc::Kind;
+use posix_ipc::inspect::{Details, Object, QueueState, SemaphoreState, User};
+use serde_json::{Map, Value, json};
+
+use super::describe;
+use super::entry::{Entry, Found, Selection, last_change};
+use crate::args::value::{KindArg, Pattern, short};
+use crate::args::{Column, LsArgs};
+use crate::exit::{Failure, Outcome};
+use crate::output::{
+    Align, Out, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user,
+};
+
+const DEFAULT: [Column; 7] = [
+    Column::Kind,
+    Column::Name,
+    Column::Mode,
+    Column::Owner,
+    Column::Size,
+    Column::State,
+    Column::Age,
+];
+const GHOST: Style = Style::new().effects(Effects::DIMMED);
+/// What stands for a value that this kind does not have.
+const NONE: &str = "-";
+
+pub(crate) fn run(args: &LsArgs, out: &mut Out) -> Outcome {
+    let (kind, patterns) = parse_what(&args.what)?;
+    let mut selection = Selection::new(kind, &patterns, &args.filter);
+    selection.users = args.users || args.output.contains(&Column::Users);
+    selection.ghosts = args.ghosts;
+    let mut found = selection.find();
+    if let Some(column) = args.sort {
+        found.entries.sort_by(|a, b| compare(column, a, b));
+    }
+    if args.reverse {
+        found.entries.reverse();
+    }
+    if out.is_json() {
+        return out.document(document(args, &found));
+    }
+    found.warn(out);
+    let columns = columns(args);
+    out.table(&table(args, &columns, &found))
+}
+
+/// The kind and the pattern of `ls [KIND] [GLOB]`.
+fn parse_what(what: &[String]) -> Outcome<(Option<KindArg>, Vec<Pattern>)> {
+    let parse = |text: &String| {
+        text.parse::<Pattern>()
+            .map_err(|error| Failure::usage(format!("{text:?} is no pattern: {error}")))
+    };
+    match what {
+        [] => Ok((None, Vec::new())),
+        [one] => match KindArg::from_str(one, false) {
+            Ok(kind) => Ok((Some(kind), Vec::new())),
+            Err(_) => Ok((None, vec![parse(one)?])),
+        },
+        [kind, pattern, ..] => match KindArg::from_str(kind, false) {
+            Ok(kind) => Ok((Some(kind), vec![parse(pattern)?])),
+            Err(_) => Err(Failure::usage(format!(
+                "{kind:?} is no kind: sem, shm, mq or ring come before a pattern"
+            ))),
+        },
+    }
+}
+
+fn columns(args: &LsArgs) -> Vec<Column> {
+    let mut columns = match args.output.is_empty() {
+        true => DEFAULT.to_vec(),
+        false => args.output.clone(),
+    };
+    if args.users && !columns.contains(&Column::Users) {
+        columns.push(Column::Users);
+    }
+    columns
+}
+
+fn document(args: &LsArgs, found: &Found) -> Value {
+    let mut objects: Vec<Map<String, Value>> = found.entries.iter().map(describe::entry).collect();
+    if !args.output.is_empty() {
+        for object in &mut objects {
+            let keys: Vec<&str> =
+                args.output.iter().flat_map(|column| keys(*column)).copied().collect();
+            object.retain(|key, _| keys.contains(&key.as_str()));
+        }
+    }
+    let mut document = json!({ "objects": objects });
+    if let Some(hidden) = found.hidden {
+        document["hidden_processes"] = hidden.into();
+    }
+    document["problems"] = describe::problems(&found.problems);
+    document
+}
+
+/// The members of the JSON that a column stands for.
+fn keys(column: Column) -> &'static [&'static str] {
+    match column {
+        Column::Kind => &["kind"],
+        Column::Name => &["name", "name_hex"],
+        Column::Mode => &["mode", "permissions"],
+        Column::Owner => &["uid", "user"],
+        Column::Group => &["gid", "group"],
+        Column::Size => &["size"],
+        Column::Allocated => &["allocated"],
+        Column::Value => &["value"],
+        Column::Waiters => &["waiters"],
+        Column::Messages => &["messages"],
+        Column::MaxMessages => &["max_messages"],
+        Column::MessageSize => &["message_size"],
+        Column::Bytes => &["bytes"],
+        Column::Notify => &["notify"],
+        Column::State => &["value", "waiters", "messages", "max_messages", "message_size"],
+        Column::Changed => &["changed"],
+        Column::Modified => &["modified"],
+        Column::Accessed => &["accessed"],
+        Column::Age => &["changed", "modified"],
+        Column::Identity => &["device", "inode"],
+        Column::Users => &["users"],
+    }
+}
+
+fn table(args: &LsArgs, columns: &[Column], found: &Found) -> Table {
+    let now = SystemTime::now();
+    let mut table = Table::new(columns.iter().map(|column| heading(*column)));
+    if args.no_headings {
+        table = table.without_headings();
+    }
+    let size = |bytes: u64| if args.bytes { bytes.to_string() } else { human(bytes) };
+    for entry in &found.entries {
+        let style = entry.object().is_none().then_some(GHOST);
+        let cells = columns.iter().map(|column| cell(*column, entry, now, &size));
+        table.styled_row(style, cells);
+    }
+    table
+}
+
+fn heading(column: Column) -> (&'static str, Align) {
+    match column {
+        Column::Kind => ("KIND", Align::Left),
+        Column::Name => ("NAME", Align::Left),
+        Column::Mode => ("MODE", Align::Left),
+        Column::Owner => ("OWNER", Align::Left),
+        Column::Group => ("GROUP", Align::Left),
+        Column::Size => ("SIZE", Align::Right),
+        Column::Allocated => ("ALLOCATED", Align::Right),
+        Column::Value => ("VALUE", Align::Right),
+        Column::Waiters => ("WAITERS", Align::Right),
+        Column::Messages => ("MESSAGES", Align::Right),
+        Column::MaxMessages => ("MAX-MESSAGES", Align::Right),
+        Column::MessageSize => ("MESSAGE-SIZE", Align::Right),
+        Column::Bytes => ("BYTES", Align::Right),
+        Column::Notify => ("NOTIFY", Align::Left),
+        Column::State => ("STATE", Align::Left),
+        Column::Changed => ("CHANGED", Align::Left),
+        Column::Modified => ("MODIFIED", Align::Left),
+        Column::Accessed => ("ACCESSED", Align::Left),
+        Column::Age => ("AGE", Align::Right),
+        Column::Identity => ("IDENTITY", Align::Left),
+        Column::Users => ("USERS", Align::Left),
+    }
+}
+
+fn cell(column: Column, entry: &Entry, now: SystemTime, size: &dyn Fn(u64) -> String) -> String {
+    match column {
+        Column::Kind => return short(entry.kind()).to_string(),
+        Column::Name => return entry.name().to_string(),
+        Column::Size if entry.kind() == Kind::MessageQueue => return NONE.to_string(),
+        Column::Size => return known(entry.size().map(size)),
+        Column::Identity => {
+            return format!("{}/{}", entry.identity().device(), entry.identity().inode());
+        }
+        Column::Users => return users(entry.users.as_deref()),
+        _ => {}
+    }
+    let Some(object) = entry.object() else {
+        return if column == Column::State { "unlinked".to_string() } else { NONE.to_string() };
+    };
+    match column {
+        Column::Mode => permissions(object.mode),
+        Column::Owner => user(object.uid),
+        Column::Group => group(object.gid),
+        Column::Allocated => size(object.allocated),
+        Column::State => state(object),
+        Column::Changed => rfc3339(object.changed),
+        Column::Modified => rfc3339(object.modified),
+        Column::Accessed => rfc3339(object.accessed),
+        Column::Age => age(last_change(object), now),
+        Column::Notify => object.queue().map_or(NONE.to_string(), notify),
+        Column::MessageSize | Column::Bytes => match number(column, object) {
+            Some(value) => known(value.map(size)),
+            None => NONE.to_string(),
+        },
+        _ => number(column, object).map_or(NONE.to_string(), known),
+    }
+}
+
+/// The number in a column; `None` if the kind has none, `Some(None)` if it can't be known.
+fn number(column: Column, object: &Object) -> Option<Option<u64>> {
+    let semaphore = |field: fn(&SemaphoreState) -> u32| match &object.details {
+        Details::Semaphore(state) => Some(state.as_ref().map(|state| field(state).into())),
+        _ => None,
+    };
+    let queue = |field: fn(&QueueState) -> Option<u64>| object.queue().map(field);
+    match column {
+        Column::Value => semaphore(|state| state.value),
+        Column::Waiters => semaphore(|state| state.waiters),
+        Column::Messages => queue(|state| state.messages),
+        Column::MaxMessages => queue(|state| state.max_messages),
+        Column::MessageSize => queue(|state| state.max_message_size),
+        Column::Bytes => queue(|state| state.bytes),
+        Column::Allocated => Some(Some(object.allocated)),
+        _ => None,
+    }
+}
+
+/// What an object holds, in a few words.
+pub(super) fn state(object: &Object) -> String {
+    match &object.details {
+        Details::Semaphore(None) => UNKNOWN.to_string(),
+        Details::Semaphore(Some(state)) if state.waiters > 0 => {
+            format!("{} free, {} waiting", state.value, state.waiters)
+        }
+        Details::Semaphore(Some(state)) => format!("{} free", state.value),
+        Details::MessageQueue(state) => {
+            let depth = format!("{}/{}", known(state.messages), known(state.max_messages));
+            format!("{depth} of {}", known(state.max_message_size.map(human)))
+        }
+        _ => NONE.to_string(),
+    }
+}
+
+fn notify(state: &QueueState) -> String {
+    match state.notification {
+        None => UNKNOWN.to_string(),
+        Some(None) => NONE.to_string(),
+        Some(Some(to)) => match to.signal {
+            Some(signal) => format!("{} by signal {signal}", to.pid),
+            None => to.pid.to_string(),
+        },
+    }
+}
+
+fn users(users: Option<&[User]>) -> String {
+    let Some(users) = users else { return UNKNOWN.to_string() };
+    if users.is_empty() {
+        return NONE.to_string();
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for user in users {
+        let text = format!("{}({})", user.process.command, user.process.pid);
+        if !seen.contains(&text) {
+            seen.push(text);
+        }
+    }
+    seen.join(" ")
+}
+
+fn compare(column: Column, a: &Entry, b: &Entry) -> Ordering {
+    let by = |field: fn(&Object) -> u64| {
+        let key = |entry: &Entry| entry.object().map(field);
+        key(a).cmp(&key(b))
+    };
+    let times = |field: fn(&Object) -> SystemTime| {
+        let key = |entry: &Entry| entry.object().map(field);
+        key(a).cmp(&key(b))
+    };
+    match column {
+        Column::Kind | Column::State => a.kind().cmp(&b.kind()),
+        Column::Name => a.name().cmp(b.name()),
+        Column::Mode => by(|object| object.mode.into()),
+        Column::Owner => by(|object| object.uid.into()),
+        Column::Group => by(|object| object.gid.into()),
+        Column::Size => a.size().cmp(&b.size()),
+        Column::Changed => times(|object| object.changed),
+        Column::Modified => times(|object| object.modified),
+        Column::Accessed => times(|object| object.accessed),
+        Column::Age => times(last_change).reverse(),
+        Column::Identity => {
+            let key = |entry: &Entry| (entry.identity().device(), entry.identity().inode());
+            key(a).cmp(&key(b))
+        }
+        Column::Users => {
+            let key = |entry: &Entry| entry.users.as_ref().map(Vec::len);
+            key(a).cmp(&key(b))
+        }
+        Column::Notify => {
+            let key = |entry: &Entry| {
+                entry.object()?.queue()?.notification?.map(|notification| notification.pid)
+            };
+            key(a).cmp(&key(b))
+        }
+        _ => {
+            let key = |entry: &Entry| entry.object().and_then(|object| number(column, object));
+            key(a).cmp(&key(b))
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The commands, a file for each.
+
+mod completions;
+mod describe;
+mod doctor;
+mod entry;
+mod gc;
+mod limits;
+mod ls;
+mod rm;
+mod stat;
+
+use crate::args::Command;
+use crate::exit::{Failure, Outcome};
+use crate::output::Out;
+
+/// Runs one command.
+pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
+    match command {
+        Command::Ls(args) => ls::run(&args, out),
+        Command::Stat(args) => stat::run(&args, out),
+        Command::Rm(args) => rm::run(&args, out),
+        Command::Gc(args) => gc::run(&args, out),
+        Command::Limits(args) => limits::run(&args, out),
+        Command::Doctor(_) => doctor::run(out),
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => completions::man(&args, out),
+        _ => Err(Failure::usage("this command is not there yet")),
+    }
+}

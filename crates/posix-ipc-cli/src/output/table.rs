@@ -1,0 +1,166 @@
+//! Columns of text. Written for listings of many thousand rows, which must cost less than finding
+//! out what to list: one pass for the widths, one for the text.
+
+use std::fmt::Write;
+
+use anstyle::{Effects, Style};
+use unicode_width::UnicodeWidthStr;
+
+const HEADING: Style = Style::new().effects(Effects::BOLD);
+const GAP: &str = "  ";
+
+/// Which side of its column a cell stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Align {
+    Left,
+    Right,
+}
+
+/// A table of text under headings.
+#[derive(Debug)]
+pub(crate) struct Table {
+    headings: Vec<(String, Align)>,
+    show_headings: bool,
+    cells: Vec<String>,
+    styles: Vec<Option<Style>>,
+}
+
+impl Table {
+    pub(crate) fn new<'a>(headings: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
+        let headings = headings.into_iter().map(|(text, align)| (text.to_string(), align));
+        Self {
+            headings: headings.collect(),
+            show_headings: true,
+            cells: Vec::new(),
+            styles: Vec::new(),
+        }
+    }
+
+    pub(crate) fn without_headings(mut self) -> Self {
+        self.show_headings = false;
+        self
+    }
+
+    /// Adds a row; it must have a cell for each heading.
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.styled_row(None, cells);
+    }
+
+    /// Adds a row in a style.
+    pub(crate) fn styled_row(
+        &mut self,
+        style: Option<Style>,
+        cells: impl IntoIterator<Item = String>,
+    ) {
+        let wanted = self.cells.len() + self.headings.len();
+        self.cells.extend(cells);
+        self.cells.resize(wanted, String::new());
+        self.styles.push(style);
+    }
+
+    /// The table as text, a line for each row.
+    pub(crate) fn render(&self, colours: bool) -> String {
+        let columns = self.headings.len().max(1);
+        let mut widths: Vec<usize> = match self.show_headings {
+            true => self.headings.iter().map(|(text, _)| text.width()).collect(),
+            false => vec![0; columns],
+        };
+        for row in self.cells.chunks(columns) {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(width_of(cell));
+            }
+        }
+        let line = widths.iter().sum::<usize>() + widths.len() * GAP.len();
+        let mut text = String::with_capacity(line * (self.styles.len() + 1));
+        if self.show_headings {
+            let headings = self.headings.iter().map(|(text, _)| text.as_str());
+            self.write_row(&mut text, &widths, Some(HEADING).filter(|_| colours), headings);
+        }
+        for (row, style) in self.cells.chunks(columns).zip(&self.styles) {
+            let style = style.filter(|_| colours);
+            self.write_row(&mut text, &widths, style, row.iter().map(String::as_str));
+        }
+        text
+    }
+
+    fn write_row<'a>(
+        &self,
+        text: &mut String,
+        widths: &[usize],
+        style: Option<Style>,
+        cells: impl Iterator<Item = &'a str>,
+    ) {
+        if let Some(style) = style {
+            let _ = write!(text, "{style}");
+        }
+        let start = text.len();
+        for (index, ((cell, width), (_, align))) in
+            cells.zip(widths).zip(&self.headings).enumerate()
+        {
+            if index > 0 {
+                text.push_str(GAP);
+            }
+            let padding = width.saturating_sub(width_of(cell));
+            match align {
+                Align::Left => {
+                    text.push_str(cell);
+                    blanks(text, padding);
+                }
+                Align::Right => {
+                    blanks(text, padding);
+                    text.push_str(cell);
+                }
+            }
+        }
+        let end = text.trim_end_matches(' ').len().max(start);
+        text.truncate(end);
+        if let Some(style) = style {
+            let _ = write!(text, "{style:#}");
+        }
+        text.push('\n');
+    }
+}
+
+fn blanks(text: &mut String, count: usize) {
+    text.extend(std::iter::repeat_n(' ', count));
+}
+
+/// Nearly all cells are ASCII, whose width is their length.
+fn width_of(cell: &str) -> usize {
+    if cell.is_ascii() { cell.len() } else { cell.width() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new([("NAME", Align::Left), ("N", Align::Right)]);
+        table.row(["/a".into(), "10".into()]);
+        table.row(["/漢字".into(), "2".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        assert_eq!(table().render(false), "NAME    N\n/a     10\n/漢字   2\n");
+    }
+
+    #[test]
+    fn headings_can_be_left_out() {
+        assert_eq!(table().without_headings().render(false), "/a     10\n/漢字   2\n");
+    }
+
+    #[test]
+    fn lines_have_no_blanks_at_the_end_and_no_colours_unless_wanted() {
+        let mut table = Table::new([("A", Align::Left), ("LONG", Align::Left)]);
+        table.row(["x".into(), "y".into()]);
+        assert_eq!(table.render(false), "A  LONG\nx  y\n");
+        assert!(table.render(true).starts_with("\u{1b}[1mA  LONG\u{1b}[0m\n"));
+    }
+
+    #[test]
+    fn a_table_without_rows_is_its_headings() {
+        assert_eq!(Table::new([("NAME", Align::Left)]).render(false), "NAME\n");
+    }
+}
