@@ -166,9 +166,14 @@ impl Error {
     }
 
     /// The system's answer to `operation` on `name`, with the hint that fits every kind.
-    pub(crate) fn os(operation: &'static str, kind: Kind, name: &Name, errno: Errno) -> Self {
+    pub(crate) fn os<'a>(
+        operation: &'static str,
+        kind: Kind,
+        name: impl Into<Option<&'a Name>>,
+        errno: Errno,
+    ) -> Self {
         let hint = hint(errno, kind).map(Box::from);
-        Self::Os { operation, kind, name: Some(name.clone()), errno, hint }
+        Self::Os { operation, kind, name: name.into().cloned(), errno, hint }
     }
 
     /// Whether the system said that the name exists already.

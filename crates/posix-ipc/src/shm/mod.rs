@@ -1,1 +1,47 @@
-//! Named shared memory.
+//! Named shared memory, mapped without undefined behaviour.
+//!
+//! [`SharedMemory`] is an object: a name, a size, pages. A [`Mapping`] of it is where the bytes
+//! are read and written. What another process can write is never handed out as a reference to
+//! plain data: bytes are copied in and out at memory speed ([`MappingRead::read_at`],
+//! [`Mapping::write_at`]), and words that processes agree on are atomics
+//! ([`Mapping::atomic_u32`]).
+//!
+//! An object becomes visible when it is complete, in size, memory and content; opening never
+//! changes it.
+//!
+//! # Examples
+//!
+//! ```
+//! use posix_ipc::{Name, SharedMemory};
+//!
+//! let name = Name::unique("doc-shm");
+//! let mapping = SharedMemory::create(&name, 4096)?.map()?; // the name lives as long as this
+//! mapping.write_at(0, b"hello")?;
+//!
+//! let peer = SharedMemory::open(&name)?.map_read()?; // in another process, say
+//! let mut greeting = [0; 5];
+//! peer.read_at(0, &mut greeting)?;
+//! assert_eq!(&greeting, b"hello");
+//! # Ok::<(), posix_ipc::Error>(())
+//! ```
+#![expect(
+    unsafe_code,
+    reason = "mapping memory and copying what others may write at the same time cannot be said \
+              in safe Rust; every block argues why it is sound"
+)]
+
+mod atomics;
+mod copy;
+mod map_options;
+mod mapping;
+mod memory;
+mod object;
+mod options;
+mod pages;
+mod publish;
+mod region;
+
+pub use map_options::{Advice, MapOptions};
+pub use mapping::{Mapping, MappingRead};
+pub use memory::SharedMemory;
+pub use options::SharedMemoryOptions;

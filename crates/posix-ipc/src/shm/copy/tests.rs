@@ -1,0 +1,124 @@
+//! Every way to copy against a naive oracle, at every length around the switch points and every
+//! alignment, with bytes around that must not change.
+
+use super::*;
+
+const MARGIN: usize = 64;
+
+fn pattern(len: usize, seed: u8) -> Vec<u8> {
+    (0..len).map(|i| (i as u8).wrapping_mul(31).wrapping_add(seed)).collect()
+}
+
+fn lengths() -> impl Iterator<Item = usize> {
+    let most = if cfg!(miri) { 70 } else { 600 };
+    (0..most).chain(if cfg!(miri) {
+        vec![]
+    } else {
+        vec![1023, 1024, 1025, 4095, 4096, 4097, 8192 + 13]
+    })
+}
+
+type Copy = unsafe fn(*const u8, *mut u8, usize);
+
+/// Copies between two allocations at many alignments, and compares all of the target.
+#[track_caller]
+fn check(copy: Copy, least: usize, what: &str) {
+    for len in lengths().filter(|&len| len >= least) {
+        for (skew_from, skew_to) in [(0, 0), (1, 0), (0, 1), (7, 3), (15, 16), (31, 33), (33, 31)] {
+            let from = pattern(len + 2 * MARGIN, 1);
+            let mut to = pattern(len + 2 * MARGIN, 99);
+            let mut expected = to.clone();
+            expected[skew_to..skew_to + len].copy_from_slice(&from[skew_from..skew_from + len]);
+            // SAFETY: both ranges lie within their vectors, which nobody else accesses.
+            unsafe { copy(from[skew_from..].as_ptr(), to[skew_to..].as_mut_ptr(), len) };
+            assert!(to == expected, "{what}: {len} bytes from +{skew_from} to +{skew_to}");
+        }
+    }
+}
+
+/// Moves within one allocation by many distances.
+#[track_caller]
+fn check_overlap(copy: Copy, least: usize, distances: &[isize], what: &str) {
+    for len in lengths().filter(|&len| len >= least) {
+        for &distance in distances {
+            let (from, to) = (200usize, (200 + distance) as usize);
+            let mut bytes = pattern(len + 400, 5);
+            let mut expected = bytes.clone();
+            expected.copy_within(from..from + len, to);
+            let base = bytes.as_mut_ptr();
+            let (source, target) = (base.wrapping_add(from), base.wrapping_add(to));
+            // SAFETY: both ranges lie within the vector, which nobody else accesses.
+            unsafe { copy(source, target, len) };
+            assert!(bytes == expected, "{what}: {len} bytes by {distance}");
+        }
+    }
+}
+
+const DOWN: [isize; 7] = [-200, -129, -64, -33, -16, -8, -1];
+const UP: [isize; 8] = [0, 1, 8, 16, 33, 64, 129, 200];
+
+#[test]
+fn load_and_store_copy_exactly_the_bytes_asked_for() {
+    check(load, 0, "load");
+    check(store, 0, "store");
+}
+
+#[test]
+fn moving_within_takes_every_overlap() {
+    check_overlap(within, 0, &DOWN, "within");
+    check_overlap(within, 0, &UP, "within");
+}
+
+#[test]
+fn the_portable_way_does_the_same() {
+    check(portable::load, 0, "portable load");
+    check(portable::store, 0, "portable store");
+    check_overlap(portable::within, 0, &DOWN, "portable within");
+    check_overlap(portable::within, 0, &UP, "portable within");
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[test]
+fn every_loop_does_the_same() {
+    for (i, (has, forward)) in x86_64::loops::forward().into_iter().enumerate() {
+        if has {
+            check(forward, 256, &format!("forward loop {i}"));
+            check_overlap(forward, 256, &DOWN, &format!("forward loop {i}"));
+        }
+    }
+    for (i, (has, backward)) in x86_64::loops::backward().into_iter().enumerate() {
+        if has {
+            check(backward, 256, &format!("backward loop {i}"));
+            check_overlap(backward, 256, &UP, &format!("backward loop {i}"));
+        }
+    }
+}
+
+#[test]
+fn fill_sets_exactly_the_bytes_asked_for() {
+    for fill in [fill, portable::fill] {
+        for len in lengths() {
+            for skew in [0, 1, 7, 15] {
+                let mut bytes = pattern(len + 2 * MARGIN, 3);
+                let mut expected = bytes.clone();
+                expected[skew..skew + len].fill(0xa5);
+                // SAFETY: the range lies within the vector, which nobody else accesses.
+                unsafe { fill(bytes[skew..].as_mut_ptr(), 0xa5, len) };
+                assert!(bytes == expected, "{len} bytes at +{skew}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copy_larger_than_the_caches_is_whole() {
+    if cfg!(miri) {
+        return;
+    }
+    let len = (33 << 20) + 77;
+    let from = pattern(len, 8);
+    let mut to = vec![0; len + 3];
+    // SAFETY: both ranges lie within their vectors, which nobody else accesses.
+    unsafe { store(from.as_ptr(), to[3..].as_mut_ptr(), len) };
+    assert!(to[3..] == from[..]);
+}
