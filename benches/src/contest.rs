@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::figures::{Figure, Figures, median};
+use crate::machine;
 
 type Run<'a> = Box<dyn FnMut(u64) -> Figures + 'a>;
 
@@ -147,6 +148,7 @@ impl<'a> Contest<'a> {
                     "p50": middle(rounds, Figure::P50),
                     "mean": middle(rounds, Figure::Mean),
                     "p99": middle(rounds, Figure::P99),
+                    "rounds": rounds.iter().map(|figures| figures.p50).collect::<Vec<_>>(),
                 })
             })
             .collect();
@@ -167,6 +169,9 @@ impl<'a> Contest<'a> {
             "name": self.name,
             "rounds": figures[0].len(),
             "operations": self.operations,
+            "commit": machine::commit(),
+            "seconds": machine::seconds(),
+            "command": machine::command(),
             "contenders": rows,
             "targets": targets,
         });
