@@ -12,8 +12,9 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// An open message queue; closed on drop.
 ///
-/// It is a file descriptor on Linux, NetBSD and DragonFly, and implements `AsFd` and conversions
+/// It is a file descriptor on Linux, NetBSD and DragonFly, and has conversions
 /// from and to `OwnedFd` only there. On FreeBSD and illumos it is a pointer of the C library's.
+/// `AsFd` exists on all of them but illumos.
 #[derive(Debug)]
 pub struct OwnedMqd {
     #[cfg(mqd_is_fd)]
@@ -126,6 +127,17 @@ mod pointer {
     impl<T: AsMqd> AsMqd for &T {
         fn as_mqd(&self) -> BorrowedMqd<'_> {
             T::as_mqd(self)
+        }
+    }
+
+    /// On FreeBSD the pointer has a descriptor inside, which can be polled.
+    #[cfg(target_os = "freebsd")]
+    impl rustix::fd::AsFd for OwnedMqd {
+        fn as_fd(&self) -> rustix::fd::BorrowedFd<'_> {
+            // SAFETY: by the field's invariant it is open.
+            let fd = unsafe { libc::mq_getfd_np(self.mqd.as_ptr()) };
+            // SAFETY: the descriptor is open as long as the queue, which is borrowed.
+            unsafe { rustix::fd::BorrowedFd::borrow_raw(fd) }
         }
     }
 

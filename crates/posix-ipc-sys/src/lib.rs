@@ -41,7 +41,7 @@ mod buffer;
 mod handle;
 #[cfg(all(feature = "mq", has_mqueue))]
 mod mq_attr;
-#[cfg(any(feature = "sem", feature = "shm", feature = "mq"))]
+#[cfg(any(feature = "sem", feature = "shm", all(feature = "mq", has_mqueue)))]
 mod name;
 #[cfg(all(feature = "mq", target_os = "linux"))]
 mod sigevent;

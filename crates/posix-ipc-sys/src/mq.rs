@@ -194,22 +194,39 @@ pub fn timedreceive<Q: AsMqd, B: Buffer>(
 #[inline]
 fn receive_until<B: Buffer>(
     queue: BorrowedMqd<'_>,
-    mut buffer: B,
+    buffer: B,
     deadline: Option<&Timespec>,
 ) -> Result<(B::Output, u32)> {
+    receive_or_return(queue, buffer, deadline).map_err(|(errno, _)| errno)
+}
+
+/// As [`receive`] or [`timedreceive`], but an error gives the buffer back, for another try.
+///
+/// # Errors
+///
+/// As [`timedreceive`].
+#[inline]
+pub fn receive_or_return<Q: AsMqd, B: Buffer>(
+    queue: Q,
+    mut buffer: B,
+    deadline: Option<&Timespec>,
+) -> core::result::Result<(B::Output, u32), (Errno, B)> {
     let (start, len) = buffer.parts_mut();
     // SAFETY: `parts_mut` gives memory that is writable as long as `buffer` lives, which is
     // until `assume_init` below.
-    let (received, priority) = unsafe { backend::receive(queue, start, len, deadline) }?;
-    // An answer beyond the buffer would be the kernel's fault; it costs a compare to be sure.
-    if received > len {
-        return Err(Errno::MSGSIZE);
+    let answer = unsafe { backend::receive(queue.as_mqd(), start, len, deadline) };
+    match answer {
+        // An answer beyond the buffer would be the kernel's fault; it costs a compare to be sure.
+        Ok((received, priority)) if received <= len => {
+            // SAFETY:
+            // - Assumption: the kernel wrote as many bytes as it says.
+            // - They are within the buffer: checked above.
+            let output = unsafe { buffer.assume_init(received) };
+            Ok((output, priority))
+        }
+        Ok(_) => Err((Errno::MSGSIZE, buffer)),
+        Err(errno) => Err((errno, buffer)),
     }
-    // SAFETY:
-    // - Assumption: the kernel wrote as many bytes as it says.
-    // - They are within the buffer: checked above.
-    let output = unsafe { buffer.assume_init(received) };
-    Ok((output, priority))
 }
 
 /// Reads the queue's geometry, its fill and the descriptor's flags.

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use rustix::fd::BorrowedFd;
 
 bitflags! {
-    /// `O_*` flags of [`open`](super::open).
+    /// `O_*` flags of [`open`](crate::mq::open).
     ///
     /// Close-on-exec is always on.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,8 +32,8 @@ bitflags! {
 
 /// `struct mq_attr`: the geometry of a queue and how full it is.
 ///
-/// [`open`](super::open) reads `maxmsg` and `msgsize`, [`setattr`](super::setattr) reads
-/// `flags`, [`getattr`](super::getattr) fills all.
+/// [`open`](crate::mq::open) reads `maxmsg` and `msgsize`, [`setattr`](crate::mq::setattr) reads
+/// `flags`, [`getattr`](crate::mq::getattr) fills all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct MqAttr {
     /// [`OFlags::NONBLOCK`] or nothing.
@@ -52,7 +52,7 @@ impl MqAttr {
         Self { flags: OFlags::empty(), maxmsg, msgsize, curmsgs: 0 }
     }
 
-    /// For [`setattr`](super::setattr), which reads the flags only.
+    /// For [`setattr`](crate::mq::setattr), which reads the flags only.
     pub const fn with_flags(flags: OFlags) -> Self {
         Self { flags, maxmsg: 0, msgsize: 0, curmsgs: 0 }
     }

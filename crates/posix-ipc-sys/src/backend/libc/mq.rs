@@ -74,9 +74,9 @@ fn attributes_from_c(raw: &libc::mq_attr) -> MqAttr {
 
 /// A deadline later than the C library's `time_t` can say is the latest that it can.
 fn timespec_to_c(time: &Timespec) -> libc::timespec {
-    let latest = if size_of::<libc::time_t>() == 4 { i64::from(i32::MAX) } else { i64::MAX };
     // SAFETY: `struct timespec` is integers only, for which all zeros is a value.
     let mut raw: libc::timespec = unsafe { MaybeUninit::zeroed().assume_init() };
+    let latest = if size_of_val(&raw.tv_sec) == 4 { i64::from(i32::MAX) } else { i64::MAX };
     raw.tv_sec = time.tv_sec.min(latest) as _;
     // A number too large for the field is also one that the system refuses.
     raw.tv_nsec = c_long::try_from(time.tv_nsec).unwrap_or(c_long::MAX) as _;
