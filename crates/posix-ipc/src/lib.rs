@@ -26,6 +26,7 @@ mod open_mode;
 
 #[cfg(target_os = "linux")]
 pub mod inspect;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 pub mod mq;
 pub mod sem;
 pub mod shm;
@@ -35,6 +36,8 @@ pub use error::{Error, Result};
 pub use identity::Identity;
 pub use kind::Kind;
 pub use limits::{Limits, limits};
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+pub use mq::{MessageQueue, Priority};
 pub use name::{Name, NameError, NameErrorReason};
 pub use open_mode::{Disposition, OpenMode};
 /// The number of a system's error, as rustix knows it.

@@ -1,0 +1,91 @@
+//! Waiting until a queue has a message or room: one try after the other, until the deadline.
+
+use posix_ipc_sys::mq::OwnedMqd;
+use rustix::event::PollFlags;
+use rustix::io::Errno;
+use rustix::time::Timespec;
+
+use crate::deadline::Deadline;
+
+/// A deadline in the past makes a try of `mq_timedsend` and `mq_timedreceive`: whatever the
+/// descriptor's flags are, they do not wait.
+pub(super) const PAST: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
+
+/// How a call that waited has ended without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The descriptor does not block, and the call would have.
+    WouldBlock,
+    /// The deadline passed.
+    TimedOut,
+    /// The system said something else.
+    Failed(Errno),
+}
+
+/// Calls `call`, with the deadline that it is to give to the kernel, until it succeeds or fails.
+///
+/// The monotonic clock is not the kernel's here: those waits are a poll for `event` and
+/// another try. A descriptor that does not block tells so by its answer, and is not waited for.
+pub(super) fn wait<T>(
+    queue: &OwnedMqd,
+    event: PollFlags,
+    deadline: Deadline,
+    mut call: impl FnMut(Option<&Timespec>) -> Result<T, Errno>,
+) -> Result<T, Outcome> {
+    let deadline = on_a_clock_that_can_wait(deadline);
+    loop {
+        let answer = match &deadline {
+            Deadline::Never => call(None),
+            Deadline::Realtime(end) => call(Some(end)),
+            Deadline::Monotonic(_) => call(Some(&PAST)),
+        };
+        match (answer, &deadline) {
+            (Ok(value), _) => return Ok(value),
+            (Err(Errno::INTR), _) => {}
+            (Err(Errno::AGAIN), _) => return Err(Outcome::WouldBlock),
+            (Err(Errno::TIMEDOUT), Deadline::Monotonic(_)) => {
+                if deadline.has_passed() {
+                    return Err(Outcome::TimedOut);
+                }
+                poll(queue, event, &deadline)?;
+            }
+            (Err(Errno::TIMEDOUT), _) => return Err(Outcome::TimedOut),
+            (Err(errno), _) => return Err(Outcome::Failed(errno)),
+        }
+    }
+}
+
+/// Waits for the event or the deadline; both and a signal only mean another try.
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
+fn poll(queue: &OwnedMqd, event: PollFlags, deadline: &Deadline) -> Result<(), Outcome> {
+    let mut fds = [rustix::event::PollFd::new(queue, event)];
+    match rustix::event::poll(&mut fds, deadline.remaining().as_ref()) {
+        Ok(_) | Err(Errno::INTR) => Ok(()),
+        Err(errno) => Err(Outcome::Failed(errno)),
+    }
+}
+
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
+fn on_a_clock_that_can_wait(deadline: Deadline) -> Deadline {
+    deadline
+}
+
+/// A queue can't be polled there, so that the wait is on the calendar's clock.
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+fn on_a_clock_that_can_wait(deadline: Deadline) -> Deadline {
+    match deadline {
+        Deadline::Monotonic(_) => {
+            let left = deadline.remaining().unwrap_or(PAST);
+            let left = std::time::Duration::new(left.tv_sec as u64, left.tv_nsec as u32);
+            std::time::SystemTime::now()
+                .checked_add(left)
+                .map_or(Deadline::Never, Deadline::at_realtime)
+        }
+        other => other,
+    }
+}
+
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+fn poll(_: &OwnedMqd, _: PollFlags, _: &Deadline) -> Result<(), Outcome> {
+    Ok(())
+}
