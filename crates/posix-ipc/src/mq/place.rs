@@ -38,7 +38,7 @@ fn identity(name: &Name) -> Result<Identity, Errno> {
     if let Ok(directory) = rustix::fs::open("/dev/mqueue", flags, Mode::empty()) {
         let device = DEVICE.load(Ordering::Relaxed);
         if Status::of(&directory)?.identity.device() == device {
-            let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            let stat = rustix::fs::statat(directory, name.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
             return Ok(Status::from(&stat).identity);
         }
     }
