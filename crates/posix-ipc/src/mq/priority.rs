@@ -108,13 +108,13 @@ mod tests {
         assert_eq!(Priority::try_from(Priority::HIGHEST.get()).unwrap(), Priority::HIGHEST);
         let beyond = i64::from(Priority::HIGHEST.get()) + 1;
         assert_eq!(Priority::try_from(beyond).unwrap_err().value(), i128::from(beyond));
-        assert_eq!(Priority::try_from(-1).unwrap_err().value(), -1);
+        assert_eq!(Priority::try_from(-1i32).unwrap_err().value(), -1);
         assert!(Priority::try_from(u64::MAX).is_err());
     }
 
     #[test]
     fn the_error_names_the_range() {
-        let error = Priority::try_from(-3).unwrap_err();
+        let error = Priority::try_from(-3i32).unwrap_err();
         let expected =
             format!("priority -3 is out of range: 0 to {} are possible", Priority::HIGHEST);
         assert_eq!(error.to_string(), expected);
