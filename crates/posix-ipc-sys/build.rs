@@ -8,6 +8,7 @@
 //! | `mqd_is_fd` | `mqd_t` is a file descriptor (elsewhere a pointer) |
 //! | `raw_mqueue` | message queues through system calls of our own (Cargo.toml has the same list of targets) |
 //! | `lp64_sem` | the C library of this target keeps a semaphore in one 64-bit word |
+//! | `has_glibc_sem` | this crate's own semaphores in glibc's layout are there, as a choice or as the back end |
 
 use std::env;
 
@@ -24,9 +25,11 @@ fn main() {
     let apple = vendor == "apple";
     let bsd = matches!(os.as_str(), "freebsd" | "dragonfly" | "netbsd" | "openbsd");
     let linux = os == "linux";
-    // glibc's layout on x32 changed between its versions: only the linked C library knows it.
-    let x32 = arch == "x86_64" && width == "32";
-    let backend_linux = linux && libc == "gnu" && !x32 && !use_libc;
+    // glibc's layout on x32 and its like changed between versions: only the linked C library
+    // knows it. On these, every version that is in use has the same one.
+    let split = ["x86", "arm", "riscv32", "mips", "mips32r6", "powerpc", "sparc"];
+    let has_glibc_sem = linux && (width == "64" || split.contains(&arch.as_str()));
+    let backend_linux = has_glibc_sem && libc == "gnu" && !use_libc;
     let has_mqueue =
         linux || matches!(os.as_str(), "freebsd" | "dragonfly" | "netbsd" | "illumos" | "solaris");
     let mqd_is_fd = linux || matches!(os.as_str(), "netbsd" | "dragonfly");
@@ -41,6 +44,7 @@ fn main() {
         ("raw_mqueue", raw_mqueue),
         ("mqd_is_fd", has_mqueue && mqd_is_fd),
         ("lp64_sem", width == "64"),
+        ("has_glibc_sem", has_glibc_sem),
     ] {
         println!("cargo:rustc-check-cfg=cfg({name})");
         if on {

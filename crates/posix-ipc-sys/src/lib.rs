@@ -43,6 +43,8 @@ mod handle;
 mod mq_attr;
 #[cfg(any(feature = "sem", feature = "shm", all(feature = "mq", has_mqueue)))]
 mod name;
+#[cfg(all(feature = "sem", has_glibc_sem))]
+mod primitive;
 #[cfg(all(feature = "mq", target_os = "linux"))]
 mod sigevent;
 

@@ -3,12 +3,12 @@
 //! A back end supplies a module per family with the same functions. Back ends never call each
 //! other.
 
-#[cfg(backend_linux)]
-mod linux;
-#[cfg(backend_linux)]
+#[cfg(any(backend_linux, all(has_glibc_sem, feature = "sem")))]
+pub(crate) mod linux;
+#[cfg(all(backend_linux, any(feature = "shm", feature = "mq")))]
 pub(crate) use linux::*;
 
 #[cfg(not(backend_linux))]
-mod libc;
-#[cfg(not(backend_linux))]
+pub(crate) mod libc;
+#[cfg(all(not(backend_linux), any(feature = "shm", feature = "mq")))]
 pub(crate) use self::libc::*;

@@ -1,10 +1,10 @@
-//! The `linux` back end.
+//! The `linux` back end; its semaphores are a choice beside the `libc` back end too.
 
 // Other architectures than those whose calls are known to be alike go through the C library.
-#[cfg(all(feature = "mq", has_mqueue))]
+#[cfg(all(backend_linux, feature = "mq", has_mqueue))]
 #[cfg_attr(not(raw_mqueue), path = "../libc/mq.rs")]
 pub(crate) mod mq;
 #[cfg(feature = "sem")]
 pub(crate) mod sem;
-#[cfg(feature = "shm")]
+#[cfg(all(backend_linux, feature = "shm"))]
 pub(crate) mod shm;

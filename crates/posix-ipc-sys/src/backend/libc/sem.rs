@@ -1,1 +1,0 @@
-//! The `libc` back end of `sem`.

@@ -1,1 +1,0 @@
-//! The `linux` back end of `sem`.

@@ -1,0 +1,1 @@
+//! The semaphore algorithms under the model checker.
