@@ -1,9 +1,12 @@
 //! The directories that objects have their names in, and how to look at one entry.
 
+use std::collections::HashSet;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, fstatfs, open, openat, statat};
+use rustix::fs::{
+    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatfs, open, openat, statat,
+};
 use rustix::io::{Errno, pread};
 
 use super::object::{Details, Object};
@@ -46,6 +49,12 @@ impl Place {
             }
         }
         Ok(directory)
+    }
+
+    /// The inode numbers of all entries.
+    pub(super) fn inodes(self) -> Result<HashSet<u64>, Errno> {
+        let entries = Dir::read_from(self.open()?)?;
+        Ok(entries.flatten().map(|entry| entry.ino()).collect())
     }
 
     /// What an entry of this name is, and the object's name; `None` if it can't be an object.

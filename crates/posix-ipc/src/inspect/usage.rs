@@ -104,6 +104,7 @@ impl Usage {
         let device = |place: Place| Some(fstat(place.open().ok()?).ok()?.st_dev);
         let (memory, queues) = (device(Place::Memory), device(Place::Queues));
         let Ok(pids) = proc::pids() else { return usage };
+        let mut nameless = Vec::new();
         for pid in pids {
             let Some(process) = proc::process(pid) else { continue };
             let mapped = memory.map_or(Ok(Vec::new()), |device| proc::mappings(pid, device));
@@ -118,10 +119,18 @@ impl Usage {
                     found if found == queues => Place::Queues,
                     _ => continue,
                 };
-                usage.add(place, &process, one);
+                let user = User {
+                    process: process.clone(),
+                    via: one.mapped.map_or(Via::Descriptor, Via::Mapping),
+                    access: one.access,
+                };
+                push(usage.users.entry(one.identity).or_default(), user);
+                if one.deleted {
+                    nameless.push((place, one));
+                }
             }
         }
-        usage.ghosts.sort_by(|a, b| a.name.as_bytes().cmp(b.name.as_bytes()));
+        usage.find_ghosts(nameless);
         usage
     }
 
@@ -147,31 +156,32 @@ impl Usage {
         self.hidden
     }
 
-    fn add(&mut self, place: Place, process: &Process, one: Use) {
-        let user = User {
-            process: process.clone(),
-            via: one.mapped.map_or(Via::Descriptor, Via::Mapping),
-            access: one.access,
-        };
-        if one.deleted {
-            self.add_ghost(place, one, user);
-        } else {
-            push(self.users.entry(one.identity).or_default(), user);
-        }
-    }
-
-    fn add_ghost(&mut self, place: Place, one: Use, user: User) {
-        if let Some(ghost) = self.ghosts.iter_mut().find(|ghost| ghost.identity == one.identity) {
-            ghost.size = ghost.size.or(one.size);
-            push(&mut ghost.users, user);
+    /// Makes ghosts of what is shown as deleted and has no name in its directory.
+    ///
+    /// What was opened before it got its name, as a semaphore or a reserved object is, is shown
+    /// as deleted for ever.
+    fn find_ghosts(&mut self, nameless: Vec<(Place, Use)>) {
+        if nameless.is_empty() {
             return;
         }
-        // An unnamed file under construction is shown as `#inode`, in the place of a name.
-        let entry = one.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        if let Some((kind, name)) = place.classify(entry) {
-            let users = vec![user];
+        let named = |place: Place| place.inodes().unwrap_or_default();
+        let (memory, queues) = (named(Place::Memory), named(Place::Queues));
+        for (place, one) in nameless {
+            let named = if place == Place::Memory { &memory } else { &queues };
+            if named.contains(&one.identity.inode()) {
+                continue;
+            }
+            if let Some(ghost) = self.ghosts.iter_mut().find(|other| other.identity == one.identity)
+            {
+                ghost.size = ghost.size.or(one.size);
+                continue;
+            }
+            let entry = one.path.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            let Some((kind, name)) = place.classify(entry) else { continue };
+            let users = self.users.get(&one.identity).cloned().unwrap_or_default();
             self.ghosts.push(Ghost { kind, name, identity: one.identity, size: one.size, users });
         }
+        self.ghosts.sort_by(|a, b| a.name.cmp(&b.name));
     }
 }
 

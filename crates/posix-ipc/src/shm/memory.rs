@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
 
+use crate::cleanup::NameOwner;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Status};
 use crate::kind::Kind;
@@ -151,10 +152,6 @@ impl SharedMemory {
         Ok(Self::from_object(Arc::new(Object::new(fd, writable, kind, None))))
     }
 
-    pub(super) fn object(&self) -> &Object {
-        &self.object
-    }
-
     pub(super) fn from_object(object: Arc<Object>) -> Self {
         Self { object }
     }
@@ -254,11 +251,7 @@ impl SharedMemory {
 
     /// Whether the object was there before this handle.
     pub fn disposition(&self) -> Disposition {
-        match self.object.owner.get() {
-            Some(owner) => owner.disposition(),
-            None if self.object.anonymous => Disposition::Created,
-            None => Disposition::Opened,
-        }
+        self.object.owner.get().map_or(Disposition::Opened, NameOwner::disposition)
     }
 
     /// Which object this is, whatever its name.

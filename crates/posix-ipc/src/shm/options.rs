@@ -31,19 +31,10 @@ pub struct SharedMemoryOptions {
     pub(super) common: Common,
     pub(super) kind: Kind,
     pub(super) size: Option<u64>,
-    pub(super) expected: Expected,
+    pub(super) at_least: bool,
     pub(super) read_only: bool,
     pub(super) memory: Memory,
     pub(super) huge: bool,
-}
-
-/// Which size an object that is opened may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Expected {
-    /// The one that a new object would get, if that is given.
-    Size,
-    /// This many bytes or more.
-    AtLeast(u64),
 }
 
 /// When a new object gets its memory.
@@ -63,7 +54,7 @@ impl SharedMemoryOptions {
             common: Common::default(),
             kind: Kind::SharedMemory,
             size: None,
-            expected: Expected::Size,
+            at_least: false,
             read_only: false,
             memory: Memory::Reserved,
             huge: false,
@@ -78,7 +69,7 @@ impl SharedMemoryOptions {
     #[must_use]
     pub fn size(mut self, size: u64) -> Self {
         self.size = Some(size);
-        self.expected = Expected::Size;
+        self.at_least = false;
         self
     }
 
@@ -86,7 +77,7 @@ impl SharedMemoryOptions {
     #[must_use]
     pub fn size_at_least(mut self, size: u64) -> Self {
         self.size = Some(size);
-        self.expected = Expected::AtLeast(size);
+        self.at_least = true;
         self
     }
 

@@ -1,4 +1,0 @@
-//! Rings, from their API on: one file per topic.
-
-mod mpmc;
-mod spsc;
