@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -34,8 +33,6 @@ pub(crate) enum KindArg {
 }
 
 impl KindArg {
-    pub(crate) const ALL: [Self; 4] = [Self::Sem, Self::Shm, Self::Mq, Self::Ring];
-
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Sem => Kind::Semaphore,
@@ -151,11 +148,6 @@ impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}", self.text)
     }
-}
-
-/// Bytes of an argument as they are, whatever its encoding.
-pub(crate) fn bytes(text: &OsString) -> &[u8] {
-    text.as_os_str().as_bytes()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use super::entry::Selection;
 use super::rm::Removal;
 use crate::args::GcArgs;
 use crate::exit::Outcome;
-use crate::output::Out;
+use crate::output::{Out, counted};
 
 /// Permission bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
@@ -26,12 +26,20 @@ pub(crate) fn run(args: &GcArgs, out: &mut Out) -> Outcome {
     }
     let blind = found.hidden.is_some_and(|hidden| hidden > 0);
     let mut removal = Removal::new(args.dry_run);
+    let mut uncertain = 0;
     for object in found.entries.iter().filter_map(|entry| entry.object()) {
         // What others may open, they may have open, and this user could not see it.
-        let uncertain = blind && object.mode & OTHERS != 0;
-        if !uncertain && (args.messages || !may_hold_messages(object)) {
+        if blind && object.mode & OTHERS != 0 {
+            uncertain += 1;
+        } else if args.messages || !may_hold_messages(object) {
             removal.remove(object, out)?;
         }
+    }
+    if uncertain > 0 && !out.is_quiet() {
+        let objects = counted(uncertain, "object was", "objects were");
+        out.warn(&format!(
+            "{objects} left alone: others may open them, and not every process could be looked at"
+        ));
     }
     removal.finish(out)
 }

@@ -1,13 +1,18 @@
 //! The commands, a file for each.
 
 mod completions;
+mod create;
 mod describe;
 mod doctor;
 mod entry;
+mod format;
 mod gc;
 mod limits;
 mod ls;
+mod mq;
 mod rm;
+mod shm;
+mod source;
 mod stat;
 
 use crate::args::Command;
@@ -19,8 +24,11 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
     match command {
         Command::Ls(args) => ls::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
+        Command::Create(command) => create::run(&command, out),
+        Command::Shm(command) => shm::run(&command, out),
         Command::Rm(args) => rm::run(&args, out),
         Command::Gc(args) => gc::run(&args, out),
+        Command::Mq(command) => mq::run(&command, out),
         Command::Limits(args) => limits::run(&args, out),
         Command::Doctor(_) => doctor::run(out),
         Command::Completions(args) => completions::completions(&args, out),

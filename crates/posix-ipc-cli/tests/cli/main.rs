@@ -1,0 +1,12 @@
+//! Every command, tested by running the binary.
+
+mod create;
+mod help;
+mod list;
+mod mq;
+mod peers;
+mod remove;
+mod sandbox;
+mod shm;
+mod support;
+mod system;
