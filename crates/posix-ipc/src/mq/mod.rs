@@ -30,14 +30,19 @@ mod batch;
 mod budget;
 mod error;
 mod halves;
+#[cfg(feature = "mio")]
+mod mio;
+mod notify;
 mod options;
 mod place;
 mod priority;
 mod receive;
 mod send;
+#[cfg(feature = "tokio")]
+mod tokio;
 mod wait;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use posix_ipc_sys::mq::{self, MqAttr, OFlags, OwnedMqd};
 use rustix::io::Errno;
@@ -49,13 +54,25 @@ use crate::kind::Kind;
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::{AsyncMessageQueue, MessageSink, MessageStream};
 pub use batch::{Batch, Drain, Messages};
 pub use budget::{Budget, Shortage};
 pub use error::{NotifyError, SendError};
 pub use halves::{Receiver, Sender};
+pub use notify::SignalNotification;
+#[cfg(target_os = "linux")]
+pub use notify::{Listener, PollNotification};
 pub use options::MessageQueueOptions;
+/// `SIGRTMIN + n`, a signal for [`MessageQueue::notify_signal`].
+#[cfg(target_os = "linux")]
+#[doc(inline)]
+pub use posix_ipc_sys::mq::real_time_signal;
 pub use priority::{Priority, PriorityError};
 pub use receive::ReceiveBuffer;
+/// A signal, as rustix knows it.
+#[doc(no_inline)]
+pub use rustix::process::Signal;
 
 /// A named queue of whole messages with priorities.
 ///
@@ -352,5 +369,12 @@ impl MessageQueue {
 impl AsFd for MessageQueue {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.queue.as_fd()
+    }
+}
+
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
+impl AsRawFd for MessageQueue {
+    fn as_raw_fd(&self) -> RawFd {
+        self.queue.as_fd().as_raw_fd()
     }
 }

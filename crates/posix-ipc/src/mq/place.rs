@@ -62,7 +62,7 @@ fn open_lease(_: &Name) -> Result<OwnedFd, Errno> {
 }
 
 /// Opens the queue for whatever the caller may do with it.
-fn open_any(name: &Name) -> Result<mq::OwnedMqd, Errno> {
+pub(super) fn open_any(name: &Name) -> Result<mq::OwnedMqd, Errno> {
     let open =
         |direction| mq::open(name, direction | mq::OFlags::NONBLOCK, mq::Mode::empty(), None);
     match open(mq::OFlags::RDONLY) {

@@ -28,7 +28,7 @@ pub trait ReceiveBuffer: sealed::Sealed {}
 
 impl<T: sealed::Sealed> ReceiveBuffer for T {}
 
-mod sealed {
+pub(super) mod sealed {
     use super::Buffer;
 
     pub trait Sealed {
@@ -236,6 +236,20 @@ impl MessageQueue {
         deadline: SystemTime,
     ) -> Result<Option<(B::Output, Priority)>> {
         self.receive_until(buffer, Deadline::at_realtime(deadline))
+    }
+
+    /// One try that does not wait; a failure gives the buffer back, and an empty queue is one.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(super) fn attempt<B: Buffer>(
+        &self,
+        buffer: B,
+    ) -> Result<(B::Output, Priority), (Outcome, B)> {
+        match mq::receive_or_return(&self.queue, buffer, Some(&PAST)) {
+            Ok((output, priority)) => Ok((output, Priority::received(priority))),
+            Err((Errno::AGAIN | Errno::TIMEDOUT, buffer)) => Err((Outcome::WouldBlock, buffer)),
+            Err((errno, buffer)) => Err((Outcome::Failed(errno), buffer)),
+        }
     }
 
     /// What follows on a first try that did not work.

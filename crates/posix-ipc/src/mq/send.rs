@@ -179,7 +179,7 @@ impl MessageQueue {
     {
         let length = pieces.iter().fold(0usize, |sum, piece| sum.saturating_add(piece.len()));
         let priority = self.check(length, priority)?;
-        self.send_pieces(pieces, priority)
+        join(pieces, |message| self.send(message, priority))
     }
 
     /// Sends what `message` has left as one message, waiting as long as the queue is full, and
@@ -210,42 +210,23 @@ impl MessageQueue {
         B: Buf,
         P: TryInto<Priority, Error: Into<SendError>>,
     {
-        let length = message.remaining();
-        let priority = self.check(length, priority)?;
-        let chunk = message.chunk();
-        if chunk.len() == length {
-            self.send(chunk, priority)?;
-        } else {
-            let mut pieces = [IoSlice::new(&[]); PIECES];
-            let count = message.chunks_vectored(&mut pieces).min(PIECES);
-            let pieces = pieces.get(..count).unwrap_or_default();
-            if pieces.iter().map(|piece| piece.len()).sum::<usize>() != length {
-                return Err(SendError::Failed(Error::Argument {
-                    argument: "message",
-                    reason: "it shows only a part of itself in chunks_vectored",
-                }));
-            }
-            self.send_pieces(pieces, priority)?;
-        }
-        message.advance(length);
-        Ok(())
+        let priority = self.check(message.remaining(), priority)?;
+        gather(message, |message| self.send(message, priority))
     }
 
-    fn send_pieces(&self, pieces: &[IoSlice<'_>], priority: Priority) -> Result<(), SendError> {
-        let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
-        if let (Some(only), None) = (filled.next(), filled.next()) {
-            return self.send(only, priority);
-        }
-        let mut message = SCRATCH.take();
-        message.clear();
-        for piece in pieces {
-            message.extend_from_slice(piece);
-        }
-        let result = self.send(&message, priority);
-        if message.capacity() <= KEEP {
-            SCRATCH.set(message);
-        }
-        result
+    /// As [`send_buf`](Self::send_buf), if there is room.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_buf`](Self::send_buf); [`SendError::Full`] if there is none, whether the
+    /// handle blocks or not.
+    pub fn try_send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
+    where
+        B: Buf,
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = self.check(message.remaining(), priority)?;
+        gather(message, |message| self.try_send(message, priority))
     }
 
     /// Checks what can be told without the system.
@@ -297,4 +278,50 @@ impl MessageQueue {
             Outcome::Failed(errno) => SendError::Failed(self.error("send to", errno)),
         }
     }
+}
+
+/// Calls `send` with what `message` has left, and consumes that if it works.
+fn gather<B: Buf>(
+    message: &mut B,
+    send: impl FnOnce(&[u8]) -> Result<(), SendError>,
+) -> Result<(), SendError> {
+    let length = message.remaining();
+    let chunk = message.chunk();
+    if chunk.len() == length {
+        send(chunk)?;
+    } else {
+        let mut pieces = [IoSlice::new(&[]); PIECES];
+        let count = message.chunks_vectored(&mut pieces).min(PIECES);
+        let pieces = pieces.get(..count).unwrap_or_default();
+        if pieces.iter().map(|piece| piece.len()).sum::<usize>() != length {
+            return Err(SendError::Failed(Error::Argument {
+                argument: "message",
+                reason: "it shows only a part of itself in chunks_vectored",
+            }));
+        }
+        join(pieces, send)?;
+    }
+    message.advance(length);
+    Ok(())
+}
+
+/// Calls `send` with all pieces in one.
+fn join(
+    pieces: &[IoSlice<'_>],
+    send: impl FnOnce(&[u8]) -> Result<(), SendError>,
+) -> Result<(), SendError> {
+    let mut filled = pieces.iter().filter(|piece| !piece.is_empty());
+    if let (Some(only), None) = (filled.next(), filled.next()) {
+        return send(only);
+    }
+    let mut message = SCRATCH.take();
+    message.clear();
+    for piece in pieces {
+        message.extend_from_slice(piece);
+    }
+    let result = send(&message);
+    if message.capacity() <= KEEP {
+        SCRATCH.set(message);
+    }
+    result
 }
