@@ -1,0 +1,583 @@
+//! [`Frame`]: a message with what tells its type, its place in a sequence and its end.
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use crate::compat::{Received, TypeMismatch};
+use crate::error::{DecodeError, EncodeError};
+use crate::message::{Decode, Message};
+use crate::reader::Reader;
+use crate::schema::Schema;
+
+/// The length of the part that every frame has.
+pub const HEADER_LEN: usize = 32;
+/// The longest name of a type that a frame carries.
+pub const LONGEST_NAME: usize = 64;
+
+const MAGIC: [u8; 2] = *b"\xb5M";
+const FORMAT: u8 = 1;
+
+const CHECKSUM: u8 = 1;
+const NAMED: u8 = 2;
+const FRAGMENT: u8 = 4;
+const REFERENCE: u8 = 8;
+const CORRELATED: u8 = 16;
+const ALL: u8 = CHECKSUM | NAMED | FRAGMENT | REFERENCE | CORRELATED;
+
+/// A frame as it stands in a buffer.
+///
+/// ```text
+///  0       2        3       4        8             16        20        22         24         28
+///  | magic | format | flags | length | fingerprint | lineage | version | zero     | sequence | checksum |
+///  | name, if flagged | fragment, if flagged | correlation, if flagged | payload               |
+/// ```
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc_typed::{Frame, FrameOptions, Message};
+///
+/// #[derive(Debug, PartialEq, Message)]
+/// struct Tick {
+///     price: u32,
+/// }
+///
+/// let mut buffer = Vec::new();
+/// FrameOptions::new().sequence(5).write(&Tick { price: 700 }, &mut buffer)?;
+/// let frame = Frame::parse(&buffer)?;
+/// assert_eq!((frame.name, frame.version, frame.sequence), (Some("Tick"), 1, 5));
+/// assert_eq!(frame.decode::<Tick>()?, Tick { price: 700 });
+///
+/// #[derive(Debug, Message)]
+/// struct Order {
+///     price: u32,
+/// }
+/// let error = frame.decode::<Order>().unwrap_err();
+/// assert!(error.to_string().starts_with("expected Order version 1, received Tick version 1"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame<'a> {
+    /// The fingerprint of the type at its version.
+    pub fingerprint: u64,
+    /// What all versions of the type have in common.
+    pub lineage: u32,
+    /// The version of the type.
+    pub version: u16,
+    /// The name of the type, if the sender gave it.
+    pub name: Option<&'a str>,
+    /// Which message of its sender it is, from 0 and around after 2^32.
+    pub sequence: u32,
+    /// Whether it was covered by a checksum.
+    pub checksum: bool,
+    /// Which part of a message it is, if not a whole one.
+    pub fragment: Option<Fragment>,
+    /// Whether the payload only tells where the message is.
+    pub reference: bool,
+    /// Which request or reply it is, if one.
+    pub correlation: Option<Correlation>,
+    /// The message.
+    pub payload: &'a [u8],
+}
+
+/// Which part of a message a frame carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fragment {
+    /// The sender, by a number that it drew at random.
+    pub sender: u64,
+    /// The length of the whole message.
+    pub total: u32,
+    /// Where in the message the part begins.
+    pub offset: u32,
+}
+
+/// Which request a frame is, or replies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Correlation {
+    /// The client, by a number that it drew at random.
+    pub client: u64,
+    /// The number of the request, counted by the client.
+    pub request: u64,
+}
+
+/// Why bytes are no frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrameError {
+    /// The bytes end before the frame does.
+    #[error("the frame ends early: it has {needed} bytes at least, {length} are here")]
+    Short {
+        /// How many bytes the frame has, as far as that can be seen.
+        needed: usize,
+        /// How many bytes there are.
+        length: usize,
+    },
+    /// The bytes do not start as a frame does: another program's message.
+    #[error("not a frame: it starts with {found:02x?}")]
+    Magic {
+        /// The first two bytes.
+        found: [u8; 2],
+    },
+    /// The frame is of a format that is not known here.
+    #[error("a frame of format {found}, where {FORMAT} is known")]
+    Format {
+        /// The number of the format.
+        found: u8,
+    },
+    /// The frame says something that this format has no word for.
+    #[error("a frame with {0}")]
+    Strange(&'static str),
+    /// The frame was damaged on its way.
+    #[error("a damaged frame: checksum {found:08x}, computed {computed:08x}")]
+    Checksum {
+        /// The checksum in the frame.
+        found: u32,
+        /// The checksum of the frame.
+        computed: u32,
+    },
+    /// Bytes follow the frame, where it should be alone.
+    #[error("{left} bytes follow the frame")]
+    Trailing {
+        /// How many.
+        left: usize,
+    },
+}
+
+/// Why a frame's message could not be had as the type asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayloadError {
+    /// The message is of another type, or of a version that cannot be read.
+    #[error(transparent)]
+    Type(#[from] TypeMismatch),
+    /// The message is of the type, but damaged or made by a faulty program.
+    #[error("{type_name} version {version} cannot be decoded")]
+    Decode {
+        /// The type.
+        type_name: &'static str,
+        /// The version of the message.
+        version: u16,
+        /// What is wrong.
+        #[source]
+        error: DecodeError,
+    },
+    /// The frame holds no whole message: a fragment, or a reference.
+    #[error("the frame holds no whole message")]
+    Partial,
+}
+
+impl<'a> Frame<'a> {
+    /// Reads a frame that fills `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError`] if it is none, is damaged, or ends before or after `bytes`.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, FrameError> {
+        let (frame, rest) = Self::parse_prefix(bytes)?;
+        match rest.len() {
+            0 => Ok(frame),
+            left => Err(FrameError::Trailing { left }),
+        }
+    }
+
+    /// Reads the frame at the front of `bytes`; returns it and what follows.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](Self::parse); [`FrameError::Short`] if more bytes are needed.
+    pub fn parse_prefix(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), FrameError> {
+        let length = bytes.len();
+        let whole = Self::len_of(bytes)?;
+        let short = FrameError::Short { needed: whole, length };
+        let (bytes, rest) = bytes.split_at_checked(whole).ok_or(short)?;
+        let frame = Self::parse_whole(bytes).map_err(|error| match error {
+            Bad::End => FrameError::Strange("parts that are longer than itself"),
+            Bad::Frame(error) => error,
+        })?;
+        Ok((frame, rest))
+    }
+
+    /// The length of the frame that starts with `bytes`, as its header says.
+    ///
+    /// # Errors
+    ///
+    /// [`FrameError::Short`] if there are fewer than [`HEADER_LEN`] bytes, and other variants if
+    /// no frame starts so.
+    pub fn len_of(bytes: &[u8]) -> Result<usize, FrameError> {
+        let length = bytes.len();
+        let short = FrameError::Short { needed: HEADER_LEN, length };
+        let Some((head, _)) = bytes.split_first_chunk::<8>() else {
+            return Err(short);
+        };
+        let [m0, m1, format, flags, l0, l1, l2, l3] = *head;
+        if [m0, m1] != MAGIC {
+            return Err(FrameError::Magic { found: [m0, m1] });
+        }
+        if format != FORMAT {
+            return Err(FrameError::Format { found: format });
+        }
+        if flags & !ALL != 0 {
+            return Err(FrameError::Strange("flags that are not known"));
+        }
+        if length < HEADER_LEN {
+            return Err(short);
+        }
+        let body = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
+        body.checked_add(HEADER_LEN).ok_or(FrameError::Strange("a length beyond this machine's"))
+    }
+
+    fn parse_whole(bytes: &'a [u8]) -> Result<Self, Bad> {
+        let mut input = Reader::new(bytes);
+        let [_, _, _, flags] = input.array()?;
+        let _length: [u8; 4] = input.array()?;
+        let fingerprint = u64::decode(&mut input)?;
+        let lineage = u32::decode(&mut input)?;
+        let version = u16::decode(&mut input)?;
+        let zero = u16::decode(&mut input)?;
+        let sequence = u32::decode(&mut input)?;
+        let found = u32::decode(&mut input)?;
+        if zero != 0 || version == 0 {
+            return Err(Bad::Frame(FrameError::Strange("a header that no sender writes")));
+        }
+        let has = |flag| flags & flag != 0;
+        if has(CHECKSUM) {
+            let computed = checksum(bytes).ok_or(NO_CHECKSUM)?;
+            if computed != found {
+                return Err(Bad::Frame(FrameError::Checksum { found, computed }));
+            }
+        } else if found != 0 {
+            return Err(Bad::Frame(FrameError::Strange("a checksum that it does not announce")));
+        }
+        let name = if has(NAMED) { Some(parse_name(&mut input)?) } else { None };
+        let fragment = if has(FRAGMENT) {
+            let (sender, total, offset) = Decode::decode(&mut input)?;
+            Some(Fragment { sender, total, offset })
+        } else {
+            None
+        };
+        let correlation = if has(CORRELATED) {
+            let (client, request) = Decode::decode(&mut input)?;
+            Some(Correlation { client, request })
+        } else {
+            None
+        };
+        let payload = input.rest();
+        if fragment.is_some_and(|part| !part.holds(payload.len())) {
+            return Err(Bad::Frame(FrameError::Strange(
+                "a fragment that reaches beyond its message",
+            )));
+        }
+        let (checksum, reference) = (has(CHECKSUM), has(REFERENCE));
+        Ok(Self {
+            fingerprint,
+            lineage,
+            version,
+            name,
+            sequence,
+            checksum,
+            fragment,
+            reference,
+            correlation,
+            payload,
+        })
+    }
+
+    /// The type that the frame says it carries.
+    pub fn received(&self) -> Received {
+        Received::new(self.name, self.version, self.fingerprint, self.lineage)
+    }
+
+    /// The message, if it is a `T`.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] if it is of another type or damaged, or if the frame holds a part only.
+    pub fn decode<T: Decode<'a>>(&self) -> Result<T, PayloadError> {
+        self.decode_in(None)
+    }
+
+    /// As [`decode`](Self::decode); `Bytes` fields share `origin`, the buffer the frame is in.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode).
+    pub fn decode_shared<T: Decode<'a>>(&self, origin: &'a Bytes) -> Result<T, PayloadError> {
+        let (all, part) = (origin.as_ptr_range(), self.payload.as_ptr_range());
+        let within = all.start <= part.start && part.end <= all.end;
+        self.decode_in(within.then_some(origin))
+    }
+
+    fn decode_in<T: Decode<'a>>(&self, origin: Option<&'a Bytes>) -> Result<T, PayloadError> {
+        if self.fragment.is_some() || self.reference {
+            return Err(PayloadError::Partial);
+        }
+        // The usual case, without making words for the other one.
+        let (mine, version) = (&T::SCHEMA, self.version);
+        let same = self.fingerprint == mine.fingerprint && version == mine.version;
+        let version = if same { version } else { mine.accept(&self.received())? };
+        decode_payload(self.payload, origin, version)
+    }
+}
+
+/// Reads a message of an accepted version from all of `payload`.
+pub(crate) fn decode_payload<'a, T: Decode<'a>>(
+    payload: &'a [u8],
+    origin: Option<&'a Bytes>,
+    version: u16,
+) -> Result<T, PayloadError> {
+    let mut input = Reader::lenient(payload, origin);
+    let result = T::decode_version(&mut input, version).and_then(|value| {
+        // What newer versions have appended is not for us.
+        if version <= T::SCHEMA.version {
+            input.finish()?;
+        }
+        Ok(value)
+    });
+    let type_name = T::SCHEMA.name;
+    result.map_err(|error| PayloadError::Decode { type_name, version, error })
+}
+
+impl Fragment {
+    /// Whether a part of `length` bytes lies within the message.
+    fn holds(&self, length: usize) -> bool {
+        let end = u64::from(self.offset).saturating_add(length as u64);
+        length > 0 && end <= u64::from(self.total)
+    }
+}
+
+fn parse_name<'a>(input: &mut Reader<'a>) -> Result<&'a str, Bad> {
+    let [length] = input.array()?;
+    let name = input.take(length.into())?;
+    if name.is_empty() || name.len() > LONGEST_NAME {
+        return Err(Bad::Frame(FrameError::Strange("a name of a length that no sender writes")));
+    }
+    core::str::from_utf8(name)
+        .map_err(|_| Bad::Frame(FrameError::Strange("a name that is no text")))
+}
+
+/// What stopped the reading of a frame.
+enum Bad {
+    End,
+    Frame(FrameError),
+}
+
+impl From<DecodeError> for Bad {
+    fn from(_: DecodeError) -> Self {
+        Self::End
+    }
+}
+
+const NO_CHECKSUM: Bad = Bad::Frame(FrameError::Strange("a checksum, which needs the feature std"));
+
+/// CRC32C of a frame, its last header field taken as zero.
+fn checksum(frame: &[u8]) -> Option<u32> {
+    #[cfg(feature = "std")]
+    {
+        let (head, rest) = frame.split_at_checked(HEADER_LEN - 4)?;
+        let (_, body) = rest.split_at_checked(4)?;
+        let start = crc32c::crc32c_append(crc32c::crc32c(head), &[0; 4]);
+        Some(crc32c::crc32c_append(start, body))
+    }
+    #[cfg(not(feature = "std"))]
+    {
+        let _ = frame;
+        None
+    }
+}
+
+/// What a frame carries beside the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct FrameOptions {
+    sequence: u32,
+    checksum: bool,
+    named: bool,
+    reference: bool,
+    fragment: Option<Fragment>,
+    correlation: Option<Correlation>,
+}
+
+impl Default for FrameOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FrameOptions {
+    /// A frame with the type's name, without a checksum, number 0.
+    pub const fn new() -> Self {
+        Self {
+            sequence: 0,
+            checksum: false,
+            named: true,
+            reference: false,
+            fragment: None,
+            correlation: None,
+        }
+    }
+
+    /// Sets the number of the message.
+    pub const fn sequence(mut self, sequence: u32) -> Self {
+        self.sequence = sequence;
+        self
+    }
+
+    /// Sets whether a CRC32C covers the frame; without the feature `std` it never does.
+    pub const fn checksum(mut self, checksum: bool) -> Self {
+        self.checksum = checksum && cfg!(feature = "std");
+        self
+    }
+
+    /// Sets whether the name of the type is carried, so that others can tell what they got.
+    pub const fn named(mut self, named: bool) -> Self {
+        self.named = named;
+        self
+    }
+
+    /// Marks the frame as a part of a message.
+    pub const fn fragment(mut self, fragment: Fragment) -> Self {
+        self.fragment = Some(fragment);
+        self
+    }
+
+    /// Marks the payload as telling only where the message is.
+    pub const fn reference(mut self, reference: bool) -> Self {
+        self.reference = reference;
+        self
+    }
+
+    /// Marks the frame as a request or a reply.
+    pub const fn correlation(mut self, correlation: Correlation) -> Self {
+        self.correlation = Some(correlation);
+        self
+    }
+
+    /// How many bytes of a frame come before the payload.
+    pub const fn overhead(&self, schema: &Schema) -> usize {
+        let name = if self.named { 1 + schema.name.len() } else { 0 };
+        let fragment = if self.fragment.is_some() { 16 } else { 0 };
+        let correlation = if self.correlation.is_some() { 16 } else { 0 };
+        HEADER_LEN + name + fragment + correlation
+    }
+
+    /// The length of the longest frame of a `T`, if there is one.
+    pub const fn max_len<T: Message>(&self) -> Option<usize> {
+        match T::MAX_LEN {
+            Some(length) => length.checked_add(self.overhead(&T::SCHEMA)),
+            None => None,
+        }
+    }
+
+    /// Appends the frame of `value` to `buffer`; returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError`] if the value has no encoding; the buffer is then as it was.
+    pub fn write<T: Message + ?Sized>(
+        &self,
+        value: &T,
+        buffer: &mut Vec<u8>,
+    ) -> Result<usize, EncodeError> {
+        let length = value.encoded_len();
+        self.write_with(&T::SCHEMA, length, buffer, |slot| match value.encode_to_slice(slot)? {
+            written if written == length => Ok(()),
+            _ => Err(EncodeError::Invalid("encoded_len is longer than the encoding")),
+        })
+    }
+
+    /// Appends the frame of an encoded message to `buffer`; returns its length.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLong`] if the payload is beyond what a frame can hold.
+    pub fn write_payload(
+        &self,
+        schema: &Schema,
+        payload: &[u8],
+        buffer: &mut Vec<u8>,
+    ) -> Result<usize, EncodeError> {
+        self.write_with(schema, payload.len(), buffer, |slot| {
+            slot.copy_from_slice(payload);
+            Ok(())
+        })
+    }
+
+    /// Appends a frame whose payload `fill` writes.
+    #[inline]
+    fn write_with(
+        &self,
+        schema: &Schema,
+        length: usize,
+        buffer: &mut Vec<u8>,
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
+    ) -> Result<usize, EncodeError> {
+        let start = buffer.len();
+        let limit = u32::MAX as usize - LONGEST_NAME - 64;
+        if length > limit {
+            return Err(EncodeError::TooLong { length, limit });
+        }
+        if schema.name.len() > LONGEST_NAME {
+            return Err(EncodeError::Invalid("a name of more than 64 bytes"));
+        }
+        let whole = self.overhead(schema) + length;
+        buffer.resize(start.saturating_add(whole), 0);
+        let frame = buffer.get_mut(start..).unwrap_or_default();
+        let result = self.fill(schema, frame, fill);
+        if result.is_err() {
+            buffer.truncate(start);
+        }
+        result.map(|()| whole)
+    }
+
+    /// Writes a frame that fills `frame`.
+    pub(crate) fn fill(
+        &self,
+        schema: &Schema,
+        frame: &mut [u8],
+        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        let overhead = self.overhead(schema);
+        let body = frame.len().saturating_sub(HEADER_LEN) as u32;
+        let (head, payload) = frame.split_at_mut_checked(overhead).ok_or(EncodeError::Full)?;
+        let mut output = crate::Writer::new(head);
+        let flags = [
+            (self.checksum, CHECKSUM),
+            (self.named, NAMED),
+            (self.fragment.is_some(), FRAGMENT),
+            (self.reference, REFERENCE),
+            (self.correlation.is_some(), CORRELATED),
+        ];
+        let flags = flags.iter().fold(0, |all, &(on, flag)| if on { all | flag } else { all });
+        output.fixed(HEADER_LEN, |output| {
+            output.put(&[MAGIC[0], MAGIC[1], FORMAT, flags]);
+            body.encode(output);
+            schema.fingerprint.encode(output);
+            schema.lineage.encode(output);
+            schema.version.encode(output);
+            0u16.encode(output);
+            self.sequence.encode(output);
+            0u32.encode(output);
+        });
+        if self.named {
+            output.put(&[schema.name.len() as u8]);
+            output.put(schema.name.as_bytes());
+        }
+        if let Some(Fragment { sender, total, offset }) = self.fragment {
+            (sender, total, offset).encode(&mut output);
+        }
+        if let Some(Correlation { client, request }) = self.correlation {
+            (client, request).encode(&mut output);
+        }
+        output.finish()?;
+        fill(payload)?;
+        if self.checksum {
+            let sum = checksum(frame).unwrap_or_default();
+            if let Some(slot) = frame.get_mut(HEADER_LEN - 4..HEADER_LEN) {
+                slot.copy_from_slice(&sum.to_le_bytes());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! [`Writer`]: where a message's bytes go.
+
+use core::mem;
+
+use crate::error::EncodeError;
+use crate::reader::MAX_DEPTH;
+use crate::schema::Schema;
+
+/// Fills a slice from the front.
+///
+/// What goes wrong is kept until [`Writer::finish`], so that encoding a field is a copy and
+/// nothing else.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc_typed::{Message, Writer};
+///
+/// let mut buffer = [0; 16];
+/// let mut writer = Writer::new(&mut buffer);
+/// 7u32.encode(&mut writer);
+/// true.encode(&mut writer);
+/// assert_eq!(writer.finish(), Ok(11), "eleven bytes are left");
+/// assert_eq!(buffer[..5], [7, 0, 0, 0, 1]);
+/// ```
+#[derive(Debug)]
+pub struct Writer<'a> {
+    rest: &'a mut [u8],
+    error: Option<EncodeError>,
+    depth: usize,
+}
+
+impl<'a> Writer<'a> {
+    /// Starts at the front of `buffer`.
+    #[inline]
+    pub fn new(buffer: &'a mut [u8]) -> Self {
+        Self { rest: buffer, error: None, depth: 0 }
+    }
+
+    /// Tells how many bytes of the buffer are left.
+    ///
+    /// # Errors
+    ///
+    /// The first error of anything that was encoded here.
+    #[inline]
+    pub fn finish(self) -> Result<usize, EncodeError> {
+        match self.error {
+            None => Ok(self.rest.len()),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Writes `bytes` as they are.
+    #[inline(always)]
+    pub fn put(&mut self, bytes: &[u8]) {
+        if let Some(slot) = self.take(bytes.len()) {
+            slot.copy_from_slice(bytes);
+        }
+    }
+
+    /// Writes how many elements follow.
+    #[inline(always)]
+    pub fn put_count(&mut self, count: usize) {
+        match u32::try_from(count) {
+            Ok(count) => self.put(&count.to_le_bytes()),
+            Err(_) => self.fail(EncodeError::TooLong { length: count, limit: u32::MAX as usize }),
+        }
+    }
+
+    /// Hands out the next `length` bytes to be filled, or keeps [`EncodeError::Full`].
+    #[inline(always)]
+    pub fn take(&mut self, length: usize) -> Option<&'a mut [u8]> {
+        match mem::take(&mut self.rest).split_at_mut_checked(length) {
+            Some((head, tail)) => {
+                self.rest = tail;
+                Some(head)
+            }
+            None => {
+                self.fail(EncodeError::Full);
+                None
+            }
+        }
+    }
+
+    /// Keeps [`EncodeError::TooLong`] if `count` is over `limit`.
+    #[inline(always)]
+    pub fn limit_count(&mut self, count: usize, limit: usize) {
+        if count > limit {
+            self.fail(EncodeError::TooLong { length: count, limit });
+        }
+    }
+
+    /// Writes what stands before a value of an extensible type: version, check, length.
+    #[doc(hidden)]
+    pub fn put_extension(&mut self, schema: &Schema, length: usize) {
+        self.put(&schema.version.to_le_bytes());
+        self.put(&schema.check_of(schema.version).unwrap_or_default().to_le_bytes());
+        self.put_count(length);
+    }
+
+    /// Keeps an error, unless there is one already.
+    #[cold]
+    pub fn fail(&mut self, error: EncodeError) {
+        self.rest = &mut [];
+        self.error.get_or_insert(error);
+    }
+
+    /// Encodes with `body` into exactly `length` bytes.
+    ///
+    /// One check of the length here lets the compiler drop those of the parts.
+    #[inline(always)]
+    pub fn fixed(&mut self, length: usize, body: impl FnOnce(&mut Writer<'_>)) {
+        if let Some(slot) = self.take(length) {
+            let mut part = Writer { rest: slot, error: None, depth: self.depth };
+            body(&mut part);
+            if let Some(error) = part.error {
+                self.fail(error);
+            }
+        }
+    }
+
+    /// Encodes with `body` a value within a recursive one.
+    #[inline]
+    pub fn nested(&mut self, body: impl FnOnce(&mut Self)) {
+        if self.depth >= MAX_DEPTH {
+            self.fail(EncodeError::TooDeep { limit: MAX_DEPTH });
+            return;
+        }
+        self.depth += 1;
+        body(self);
+        self.depth -= 1;
+    }
+}
