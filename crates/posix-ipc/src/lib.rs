@@ -28,6 +28,8 @@ mod open_mode;
 pub mod inspect;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 pub mod mq;
+#[cfg(target_os = "linux")]
+pub mod ring;
 pub mod sem;
 pub mod shm;
 

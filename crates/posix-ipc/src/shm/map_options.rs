@@ -179,16 +179,23 @@ impl<'a> MapOptions<'a> {
 
     fn map_with(self, writable: bool) -> Result<MappingRead> {
         let len = self.resolve()?;
-        let plan = Plan {
+        let mut plan = Plan {
             offset: self.offset,
             len,
             writable,
+            private: false,
             guards: self.guards,
             mirrored: self.mirrored,
             address: self.checked_address()?,
         };
-        let region = Region::map(self.object.as_fd(), &plan)
-            .map_err(|errno| self.object.error("map", errno))?;
+        let mut region = Region::map(self.object.as_fd(), &plan);
+        if !writable && matches!(region, Err(Errno::PERM)) {
+            // Linux before 6.7 shares no memory that is sealed against writing; as nobody can
+            // change it, it need not be shared.
+            plan.private = true;
+            region = Region::map(self.object.as_fd(), &plan);
+        }
+        let region = region.map_err(|errno| self.object.error("map", errno))?;
         let mapping = MappingRead::new(region, self.offset, len, Arc::clone(self.object));
         if let Some(advice) = self.advice {
             match mapping.advise(advice) {

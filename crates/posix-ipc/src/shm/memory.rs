@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, OFlags};
 
-use crate::cleanup::NameOwner;
 use crate::error::{Error, Result};
 use crate::identity::{Identity, Status};
 use crate::kind::Kind;
@@ -152,6 +151,10 @@ impl SharedMemory {
         Ok(Self::from_object(Arc::new(Object::new(fd, writable, kind, None))))
     }
 
+    pub(super) fn object(&self) -> &Object {
+        &self.object
+    }
+
     pub(super) fn from_object(object: Arc<Object>) -> Self {
         Self { object }
     }
@@ -251,7 +254,11 @@ impl SharedMemory {
 
     /// Whether the object was there before this handle.
     pub fn disposition(&self) -> Disposition {
-        self.object.owner.get().map_or(Disposition::Opened, NameOwner::disposition)
+        match self.object.owner.get() {
+            Some(owner) => owner.disposition(),
+            None if self.object.anonymous => Disposition::Created,
+            None => Disposition::Opened,
+        }
     }
 
     /// Which object this is, whatever its name.

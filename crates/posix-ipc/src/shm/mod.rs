@@ -30,18 +30,34 @@
               in safe Rust; every block argues why it is sound"
 )]
 
+mod anonymous;
 mod atomics;
-mod copy;
+mod buf;
+pub(crate) mod copy;
+mod cursor;
 mod map_options;
 mod mapping;
 mod memory;
 mod object;
 mod options;
 mod pages;
+mod plain;
 mod publish;
 mod region;
+mod shareable;
+mod shared_box;
+mod slot;
+mod versioned;
 
+pub use anonymous::Seals;
+pub use buf::{MappingBuf, MappingBufMut};
+pub use cursor::Cursor;
 pub use map_options::{Advice, MapOptions};
 pub use mapping::{Mapping, MappingRead};
 pub use memory::SharedMemory;
 pub use options::SharedMemoryOptions;
+pub use plain::Plain;
+pub use shareable::{Shareable, SharedCell};
+pub use shared_box::{SharedBox, TypeTag};
+pub use slot::Slot;
+pub use versioned::{Versioned, VersionedWriter};

@@ -40,6 +40,8 @@ pub(super) struct Object {
     pub(super) fd: OwnedFd,
     pub(super) writable: bool,
     pub(super) kind: Kind,
+    /// Whether it was made without a name, here.
+    pub(super) anonymous: bool,
     /// Also while the object is made, and does not have it yet; `None` for anonymous ones.
     pub(super) name: Option<Name>,
     /// Set once the object has its name; never for anonymous ones.
@@ -51,7 +53,7 @@ const CHUNK: u64 = 16 << 20;
 
 impl Object {
     pub(super) fn new(fd: OwnedFd, writable: bool, kind: Kind, name: Option<Name>) -> Self {
-        Self { fd, writable, kind, name, owner: OnceLock::new() }
+        Self { fd, writable, kind, anonymous: false, name, owner: OnceLock::new() }
     }
 
     pub(super) fn error(&self, operation: &'static str, errno: Errno) -> Error {

@@ -31,10 +31,19 @@ pub struct SharedMemoryOptions {
     pub(super) common: Common,
     pub(super) kind: Kind,
     pub(super) size: Option<u64>,
-    pub(super) at_least: bool,
+    pub(super) expected: Expected,
     pub(super) read_only: bool,
     pub(super) memory: Memory,
     pub(super) huge: bool,
+}
+
+/// Which size an object that is opened may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expected {
+    /// The one that a new object would get, if that is given.
+    Size,
+    /// This many bytes or more.
+    AtLeast(u64),
 }
 
 /// When a new object gets its memory.
@@ -54,7 +63,7 @@ impl SharedMemoryOptions {
             common: Common::default(),
             kind: Kind::SharedMemory,
             size: None,
-            at_least: false,
+            expected: Expected::Size,
             read_only: false,
             memory: Memory::Reserved,
             huge: false,
@@ -69,7 +78,7 @@ impl SharedMemoryOptions {
     #[must_use]
     pub fn size(mut self, size: u64) -> Self {
         self.size = Some(size);
-        self.at_least = false;
+        self.expected = Expected::Size;
         self
     }
 
@@ -77,7 +86,7 @@ impl SharedMemoryOptions {
     #[must_use]
     pub fn size_at_least(mut self, size: u64) -> Self {
         self.size = Some(size);
-        self.at_least = true;
+        self.expected = Expected::AtLeast(size);
         self
     }
 

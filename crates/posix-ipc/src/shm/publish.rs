@@ -17,7 +17,7 @@ use crate::shm::map_options::MapOptions;
 use crate::shm::mapping::Mapping;
 use crate::shm::memory::SharedMemory;
 use crate::shm::object::{self, Object};
-use crate::shm::options::{Memory, SharedMemoryOptions};
+use crate::shm::options::{Expected, Memory, SharedMemoryOptions};
 
 /// What gives a new object its content.
 pub(super) type Init<'a> = Box<dyn FnOnce(&Mapping) -> Result<()> + 'a>;
@@ -51,18 +51,16 @@ impl<'a> Opening<'a> {
     }
 
     fn check_size(&self, found: u64) -> Result<()> {
-        let fits =
-            |expected| if self.options.at_least { found >= expected } else { found == expected };
-        match self.options.size {
-            Some(expected) if !fits(expected) => Err(Error::Mismatch {
-                kind: self.options.kind,
-                name: Some(self.name.clone()),
-                property: "size",
-                expected,
-                found,
-            }),
-            _ => Ok(()),
+        let (expected, fits) = match (self.options.expected, self.options.size) {
+            (Expected::AtLeast(least), _) => (least, found >= least),
+            (Expected::Size, Some(size)) => (size, found == size),
+            (Expected::Size, None) => return Ok(()),
+        };
+        if fits {
+            return Ok(());
         }
+        let name = Some(self.name.clone());
+        Err(Error::Mismatch { kind: self.options.kind, name, property: "size", expected, found })
     }
 
     /// Makes an object of the size, with its memory and its content.

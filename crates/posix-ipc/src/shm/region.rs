@@ -14,6 +14,8 @@ pub(super) struct Plan {
     /// Bytes; not zero.
     pub(super) len: usize,
     pub(super) writable: bool,
+    /// Maps privately what is only read, and does not change.
+    pub(super) private: bool,
     /// Puts an inaccessible page before and after.
     pub(super) guards: bool,
     /// Maps the same pages a second time right behind.
@@ -79,7 +81,8 @@ impl Region {
             }
             Some(_) => return Err(Errno::INVAL),
         };
-        let source = Source { fd, offset: plan.offset - skew as u64, writable: plan.writable };
+        let &Plan { writable, private, .. } = plan;
+        let source = Source { fd, offset: plan.offset - skew as u64, writable, private };
         let start = if plan.guards || plan.mirrored {
             let start = reserve(at, reserved)?;
             // From here on a failure unmaps the whole reservation.
@@ -141,6 +144,7 @@ struct Source<'fd> {
     fd: BorrowedFd<'fd>,
     offset: u64,
     writable: bool,
+    private: bool,
 }
 
 impl Source<'_> {
@@ -148,9 +152,13 @@ impl Source<'_> {
         if self.writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ }
     }
 
+    fn sharing(&self) -> MapFlags {
+        if self.private { MapFlags::PRIVATE } else { MapFlags::SHARED }
+    }
+
     /// Maps at an address of the kernel's choice, or at `at` if that is free.
     fn map(&self, at: usize, len: usize) -> Result<NonNull<u8>, Errno> {
-        let flags = MapFlags::SHARED | no_replace(at);
+        let flags = self.sharing() | no_replace(at);
         let hint = ptr::without_provenance_mut(at);
         // SAFETY:
         // - Without `MAP_FIXED` the kernel picks a range that is not in use, or fails.
@@ -165,7 +173,7 @@ impl Source<'_> {
         debug_assert!(at + len <= region.reserved);
         // SAFETY: `at` is less than `reserved`, the length of what is mapped at `start`.
         let target = unsafe { region.start.add(at) };
-        let flags = MapFlags::SHARED | MapFlags::FIXED;
+        let flags = self.sharing() | MapFlags::FIXED;
         // SAFETY: the range lies within `region`, whose pages are inaccessible and this module's
         // own, so that what is replaced is nothing that anybody uses.
         let mapped = unsafe {

@@ -27,7 +27,7 @@ use x86_64 as imp;
 /// `len` bytes are mapped for reading at `from`; others may write them. `len` bytes are valid for
 /// writes at `to`, and nobody else accesses them. The ranges do not overlap.
 #[inline]
-pub(super) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
+pub(crate) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's duties are the same.
     unsafe { imp::load(from, to, len) }
 }
@@ -39,7 +39,7 @@ pub(super) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
 /// `len` bytes are valid for reads at `from`, and nobody writes them. `len` bytes are mapped for
 /// writing at `to`; others may access them. The ranges do not overlap.
 #[inline]
-pub(super) unsafe fn store(from: *const u8, to: *mut u8, len: usize) {
+pub(crate) unsafe fn store(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's duties are the same.
     unsafe { imp::store(from, to, len) }
 }

@@ -1,0 +1,243 @@
+//! The memory of a ring: a header of atomics, and a data region that is copied in and out of.
+//!
+//! Everything here may be written by another process at any time, a hostile one included. So no
+//! reference to plain data is made of it: the header is atomics only, the words of the data
+//! region are read and written as relaxed atomics, and payloads by [`copy`].
+
+#[cfg(loom)]
+pub(crate) use model::{Memory, Region};
+#[cfg(not(loom))]
+pub(crate) use system::{Memory, Region};
+
+#[cfg(not(loom))]
+mod system {
+    use std::fmt;
+    use std::marker::PhantomData;
+    use std::mem::MaybeUninit;
+    use std::ptr::NonNull;
+
+    use super::super::copy;
+    use super::super::primitive::{AtomicU64, Ordering};
+
+    /// What is only made of atomics and lies in a ring's header.
+    ///
+    /// # Safety
+    ///
+    /// Every byte that is not padding belongs to an atomic, and any bits are valid.
+    pub(crate) unsafe trait Header {}
+
+    /// A mapped ring.
+    pub(crate) struct Memory<H, R> {
+        /// Invariant: points to a live mapping of at least `size_of::<H>()` bytes, page-aligned.
+        header: NonNull<u8>,
+        region: R,
+        _header: PhantomData<H>,
+        /// Keeps both mapped.
+        _mapping: Box<dyn Send + Sync>,
+    }
+
+    // SAFETY: the pointers are to shared memory that any thread of any process may use, through
+    // atomics and race-free copies; the owner of the mapping is `Send`.
+    unsafe impl<H, R> Send for Memory<H, R> {}
+    // SAFETY: as above.
+    unsafe impl<H, R> Sync for Memory<H, R> {}
+
+    impl<H: Header, R> Memory<H, R> {
+        /// # Safety
+        ///
+        /// While `mapping` lives, `header` points to `size_of::<H>()` bytes of mapped, writable
+        /// memory at the start of a page, and so does `region` to its own.
+        pub(crate) unsafe fn new(
+            header: NonNull<u8>,
+            region: R,
+            mapping: Box<dyn Send + Sync>,
+        ) -> Self {
+            Self { header, region, _header: PhantomData, _mapping: mapping }
+        }
+
+        #[inline(always)]
+        pub(crate) fn header(&self) -> &H {
+            // SAFETY:
+            // - The field's invariant: mapped for as long as `self`, aligned to a page.
+            // - `H: Header` is atomics only, so that other processes may write it meanwhile.
+            unsafe { self.header.cast::<H>().as_ref() }
+        }
+
+        #[inline(always)]
+        pub(crate) fn region(&self) -> &R {
+            &self.region
+        }
+    }
+
+    impl<H, R> fmt::Debug for Memory<H, R> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.debug_struct("Memory").field("header", &self.header).finish_non_exhaustive()
+        }
+    }
+
+    /// The data of a ring.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Region {
+        /// Invariant: points to `reach` bytes that stay mapped while the `Memory` lives, aligned
+        /// to a page; `mask < reach`, `mask + 1` is a power of two of at least 8.
+        base: NonNull<u8>,
+        mask: u64,
+        reach: u64,
+    }
+
+    impl Region {
+        /// # Safety
+        ///
+        /// `base` is page-aligned and points to `reach` mapped bytes, for as long as the
+        /// `Memory` that this goes into. `size` is a power of two from 8 to `reach`.
+        pub(crate) unsafe fn new(base: NonNull<u8>, size: u64, reach: u64) -> Self {
+            debug_assert!(size.is_power_of_two() && size >= 8 && reach >= size);
+            Self { base, mask: size - 1, reach }
+        }
+
+        /// Bytes before the region repeats.
+        #[inline(always)]
+        pub(crate) fn size(&self) -> u64 {
+            self.mask + 1
+        }
+
+        /// The word at `position`, rounded down to 8, counted round and round.
+        #[inline(always)]
+        pub(crate) fn word(&self, position: u64) -> &AtomicU64 {
+            let offset = (position & self.mask & !7) as usize;
+            // SAFETY: `offset` is at most `mask`, which lies within the mapped bytes.
+            let word = unsafe { self.base.add(offset) };
+            // SAFETY:
+            // - `mask + 1` is a multiple of 8, as is `offset`, so that 8 bytes are left.
+            // - The base is page-aligned and the offset a multiple of 8.
+            // - Other processes may write it; an atomic allows that.
+            unsafe { word.cast::<AtomicU64>().as_ref() }
+        }
+
+        #[inline(always)]
+        pub(crate) fn load(&self, position: u64) -> u64 {
+            self.word(position).load(Ordering::Relaxed)
+        }
+
+        #[inline(always)]
+        pub(crate) fn store(&self, position: u64, value: u64) {
+            self.word(position).store(value, Ordering::Relaxed);
+        }
+
+        /// Where `len` bytes at `position` are; `None` if they reach past the mapped bytes.
+        #[inline(always)]
+        pub(crate) fn range(&self, position: u64, len: usize) -> Option<NonNull<u8>> {
+            let offset = position & self.mask;
+            if len as u64 > self.reach - offset {
+                return None;
+            }
+            // SAFETY: `offset + len <= reach`, which is all mapped.
+            Some(unsafe { self.base.add(offset as usize) })
+        }
+
+        /// Copies in; the bytes have to lie within the region or its mirror.
+        #[inline(always)]
+        pub(crate) fn write(&self, position: u64, bytes: &[u8]) {
+            let Some(to) = self.range(position, bytes.len()) else { return };
+            // SAFETY: `range` found as many mapped bytes there.
+            unsafe { copy::to_shared(bytes, to) };
+        }
+
+        /// Copies out; the bytes have to lie within the region or its mirror.
+        #[inline(always)]
+        pub(crate) fn read(&self, position: u64, bytes: &mut [u8]) {
+            // SAFETY: `from_shared` writes initialised bytes only.
+            let bytes = unsafe { copy::as_uninit(bytes) };
+            self.read_uninit(position, bytes);
+        }
+
+        /// As `read`; whether all of `bytes` was filled.
+        #[inline(always)]
+        pub(crate) fn read_uninit(&self, position: u64, bytes: &mut [MaybeUninit<u8>]) -> bool {
+            let Some(from) = self.range(position, bytes.len()) else { return false };
+            // SAFETY: `range` found as many mapped bytes there.
+            unsafe { copy::from_shared(from, bytes) };
+            true
+        }
+    }
+}
+
+#[cfg(not(loom))]
+pub(crate) use system::Header;
+
+#[cfg(loom)]
+mod model {
+    use loom::cell::UnsafeCell;
+
+    /// A ring on the heap.
+    #[derive(Debug)]
+    pub(crate) struct Memory<H, R> {
+        header: H,
+        region: R,
+    }
+
+    impl<H, R> Memory<H, R> {
+        pub(crate) fn new(header: H, region: R) -> Self {
+            Self { header, region }
+        }
+
+        pub(crate) fn header(&self) -> &H {
+            &self.header
+        }
+
+        pub(crate) fn region(&self) -> &R {
+            &self.region
+        }
+    }
+
+    /// Words seen as plain data, whose races loom reports.
+    #[derive(Debug)]
+    pub(crate) struct Region {
+        words: Vec<UnsafeCell<u64>>,
+    }
+
+    // SAFETY: loom's cells report every access that is not ordered.
+    unsafe impl Send for Region {}
+    // SAFETY: as above.
+    unsafe impl Sync for Region {}
+
+    impl Region {
+        pub(crate) fn size(&self) -> u64 {
+            self.words.len() as u64 * 8
+        }
+
+        pub(crate) fn new(size: u64) -> Self {
+            Self { words: (0..size / 8).map(|_| UnsafeCell::new(0)).collect() }
+        }
+
+        fn at(&self, position: u64) -> &UnsafeCell<u64> {
+            &self.words[(position % self.size() / 8) as usize]
+        }
+
+        pub(crate) fn load(&self, position: u64) -> u64 {
+            // SAFETY: loom checks that no write is concurrent.
+            self.at(position).with(|word| unsafe { *word })
+        }
+
+        pub(crate) fn store(&self, position: u64, value: u64) {
+            // SAFETY: loom checks that no access is concurrent.
+            self.at(position).with_mut(|word| unsafe { *word = value });
+        }
+
+        /// As the shipped `write`, in whole words.
+        pub(crate) fn write(&self, position: u64, bytes: &[u8]) {
+            for (index, chunk) in bytes.chunks(8).enumerate() {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                self.store(position + 8 * index as u64, u64::from_ne_bytes(word));
+            }
+        }
+
+        pub(crate) fn read(&self, position: u64, bytes: &mut [u8]) {
+            for (index, chunk) in bytes.chunks_mut(8).enumerate() {
+                let word = self.load(position + 8 * index as u64).to_ne_bytes();
+                chunk.copy_from_slice(&word[..chunk.len()]);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Rings: channels in named shared memory.
+//!
+//! For those who outgrow the kernel's queue: no limit of ten messages, no system call unless
+//! somebody sleeps, a tenth of a microsecond from one process to the other while both are
+//! at it. There are two shapes:
+//!
+//! - [`spsc`]: one sender, one receiver, messages of any length, written and read in place.
+//! - [`mpmc`]: many senders, many receivers, messages up to a fixed length, priorities.
+//!
+//! Names, open modes, cleanup and waiting are those of all objects of this crate. A ring is one
+//! segment of shared memory; its layout is in `docs/ring-format.md`, byte by byte.
+//!
+//! # What is promised
+//!
+//! - **A participant may be killed at any instruction.** The others go on: its seat is
+//!   free for a newcomer, a message that it had half written is skipped, and one that it had taken
+//!   and not finished with is delivered again.
+//! - **A participant may lie.** Every index and length that is read from the segment is checked
+//!   against what this process knows by itself. The worst that scribbling over the segment can do
+//!   is an error ([`Corrupt`]), wrong bytes in a message, a message lost, or a wait that lasts. To
+//!   make the object smaller is another matter: who may write it may do that, and touching the
+//!   missing pages then kills with `SIGBUS`, as with all shared memory.
+//! - **An idle ring is idle**: after a short spin its participants sleep, but for a look
+//!   every [liveness interval](spsc::Options::liveness_interval) whether the peer lives.
+//!
+//! # Platforms
+//!
+//! Linux (futex, open-file-description locks, `membarrier` where it is allowed).
+#![expect(
+    unsafe_code,
+    reason = "a ring lives in memory that others write; every block argues why it is sound"
+)]
+
+mod error;
+mod layout;
+mod memory;
+mod primitive;
+mod wait;
+
+#[cfg(not(loom))]
+mod copy;
+#[cfg(not(loom))]
+mod liveness;
+#[cfg(not(loom))]
+mod segment;
+
+pub mod mpmc;
+pub mod spsc;
+
+pub use error::{Corrupt, OutOfBounds, ReceiveError, SendError};

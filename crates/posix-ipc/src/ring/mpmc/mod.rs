@@ -1,0 +1,45 @@
+//! Many senders, many receivers, messages up to a fixed length, in lanes by priority.
+//!
+//! Each message goes to one receiver: the oldest of the highest priority. Handles are shared by
+//! threads by cloning, and opened by as many processes as like to, up to 1024 handles.
+//!
+//! # When a participant dies
+//!
+//! A sleeping participant looks at every [liveness interval](Options::liveness_interval) whether
+//! the others live; so does whoever sits down on a dead one's seat.
+//!
+//! - A message that a sender had half-written is skipped and counted
+//!   ([`Incidents::skipped`]). Messages behind it wait until then, since they keep their order.
+//! - A message that a receiver had taken and not finished reading is delivered again
+//!   ([`Incidents::redelivered`]), before those that are younger: at least once at that edge.
+//!
+//! # Examples
+//!
+//! See [`Sender`].
+
+mod queue;
+mod shared;
+mod slots;
+mod state;
+
+#[cfg(not(loom))]
+mod incidents;
+#[cfg(not(loom))]
+mod options;
+#[cfg(not(loom))]
+mod participant;
+#[cfg(not(loom))]
+mod receiver;
+#[cfg(not(loom))]
+mod sender;
+
+#[cfg(not(loom))]
+pub use self::{
+    incidents::Incidents,
+    options::{Options, pair},
+    receiver::{Received, Receiver},
+    sender::Sender,
+};
+
+#[cfg(all(test, loom))]
+mod models;

@@ -1,0 +1,269 @@
+//! The algorithm: claiming slots for writing and for reading, and repairing after the dead.
+//!
+//! A slot's state is the truth; it goes round `Free(lap)`, `Writing(lap, owner)`, `Full(lap)`,
+//! `Reading(lap, owner)`, `Free(lap + 1)`. A sender claims the first free slot at or after the
+//! lane's tail, a receiver the first full one at or after its head, each by a single
+//! compare-and-swap on the state. So claims are in the order of positions, and that is the order of
+//! messages.
+
+use super::shared::Shared;
+use super::slots::Slot;
+use super::state::{Phase, State};
+use crate::ring::error::Corrupt;
+use crate::ring::primitive::{AtomicU64, Ordering, full_fence};
+
+/// A slot that is ours to write or to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a claimed slot blocks its lane"]
+pub(crate) struct Ticket {
+    pub(crate) lane: u32,
+    pub(crate) position: u64,
+}
+
+/// Where the words of an error stand.
+mod offset {
+    pub(super) const LANES: u64 = 4096;
+    pub(super) const LANE: u64 = 256;
+    pub(super) const HEAD: u64 = 128;
+}
+
+impl Shared {
+    /// How many slots to look at before the memory is held to be damaged: every slot twice, and
+    /// as often as others may come between.
+    fn patience(&self) -> u64 {
+        (2 << self.slots().shift()) + if cfg!(loom) { 8 } else { 100_000 }
+    }
+
+    #[inline(always)]
+    fn lap(&self, position: u64) -> u64 {
+        position >> self.slots().shift()
+    }
+
+    #[inline(always)]
+    pub(crate) fn slot(&self, ticket: Ticket) -> Slot<'_> {
+        self.slots().slot(ticket.lane, ticket.position)
+    }
+
+    /// Claims a slot for writing by `owner`; `None` if the lane is full.
+    #[inline]
+    pub(crate) fn claim_free(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
+        let tail = &self.lane(lane).tail.0;
+        let mut hint = tail.load(Ordering::Relaxed);
+        let mut position = hint;
+        for _ in 0..self.patience() {
+            let lap = self.lap(position);
+            let state_word = self.slots().slot(lane, position).state();
+            let word = state_word.load(Ordering::Acquire);
+            let state = State::of_word(word);
+            if state.lap == lap && state.phase == Phase::Free {
+                let claimed = State { lap, owner, phase: Phase::Writing }.to_word();
+                if exchange(state_word, word, claimed) {
+                    advance(tail, hint, position.wrapping_add(1));
+                    return Ok(Some(Ticket { lane, position }));
+                }
+                // Another one was faster; the slot is looked at again.
+            } else if state.lap == lap {
+                // Claimed already, and the hint lags behind.
+                position = position.wrapping_add(1);
+            } else if state.lap > lap {
+                // We lag behind by a lap or more.
+                (hint, position) = catch_up(tail, hint, position);
+            } else if state.lap + 1 == lap && state.phase != Phase::Free {
+                return Ok(None);
+            } else {
+                break;
+            }
+        }
+        Err(self.corrupt("tail of lane", lane, 0, tail))
+    }
+
+    /// Lets receivers see the message in a slot that `claim_free` gave.
+    #[inline]
+    pub(crate) fn publish(&self, ticket: Ticket) {
+        let full = State::full(self.lap(ticket.position)).to_word();
+        self.slot(ticket).state().store(full, Ordering::Release);
+        self.header().not_empty.notify(self.fences);
+    }
+
+    /// Claims the oldest message of a lane for reading by `owner`; `None` if there is none.
+    #[inline]
+    pub(crate) fn claim_full(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
+        let head = &self.lane(lane).head.0;
+        let mut hint = head.load(Ordering::Relaxed);
+        let mut position = hint;
+        for _ in 0..self.patience() {
+            let lap = self.lap(position);
+            let state_word = self.slots().slot(lane, position).state();
+            let word = state_word.load(Ordering::Acquire);
+            let state = State::of_word(word);
+            if state.lap == lap {
+                match state.phase {
+                    Phase::Full => {
+                        let claimed = State { lap, owner, phase: Phase::Reading }.to_word();
+                        if exchange(state_word, word, claimed) {
+                            self.pass(lane, hint, position);
+                            return Ok(Some(Ticket { lane, position }));
+                        }
+                    }
+                    // Another receiver has it, and the hint lags behind.
+                    Phase::Reading => position = position.wrapping_add(1),
+                    // Nothing yet, or not quite: to overtake would break the order.
+                    Phase::Free | Phase::Writing => return Ok(None),
+                }
+            } else if state.lap > lap {
+                // Received already.
+                (hint, position) = catch_up(head, hint, position);
+            } else if state.lap + 1 == lap && state.phase != Phase::Free {
+                // The slot has not even been left by its message of the lap before.
+                return Ok(None);
+            } else {
+                break;
+            }
+        }
+        Err(self.corrupt("head of lane", lane, offset::HEAD, head))
+    }
+
+    /// Whether `claim_full` may find something, for spinning.
+    #[inline(always)]
+    pub(crate) fn seems_full(&self, lane: u32) -> bool {
+        let position = self.lane(lane).head.0.load(Ordering::Relaxed);
+        let word = self.slots().slot(lane, position).state().load(Ordering::Acquire);
+        let (state, lap) = (State::of_word(word), self.lap(position));
+        match state.phase {
+            Phase::Full | Phase::Reading => state.lap >= lap,
+            Phase::Free | Phase::Writing => state.lap > lap,
+        }
+    }
+
+    /// Moves a lane's head over a slot that was just claimed, and over those before it that
+    /// others are reading.
+    #[inline(always)]
+    fn pass(&self, lane: u32, hint: u64, position: u64) {
+        let moved = advance(&self.lane(lane).head.0, hint, position.wrapping_add(1));
+        if moved && hint != position {
+            self.look_back(lane, hint, position);
+        }
+    }
+
+    /// If a reader before us died meanwhile, its message may be full again by now, behind the
+    /// head that we moved. Either we see that, or who repaired it sees our head.
+    #[cold]
+    fn look_back(&self, lane: u32, from: u64, to: u64) {
+        full_fence();
+        let far = 1u64 << self.slots().shift();
+        for position in from.max(to.saturating_sub(far))..to {
+            let word = self.slots().slot(lane, position).state().load(Ordering::Acquire);
+            if State::of_word(word) == State::full(self.lap(position)) {
+                self.lower_head(lane, position);
+                break;
+            }
+        }
+    }
+
+    fn lower_head(&self, lane: u32, position: u64) {
+        let head = &self.lane(lane).head.0;
+        let mut now = head.load(Ordering::Relaxed);
+        while now > position {
+            match head.compare_exchange(now, position, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(other) => now = other,
+            }
+        }
+    }
+
+    /// Gives a slot that `claim_full` gave back to the senders.
+    #[inline]
+    pub(crate) fn release(&self, ticket: Ticket) {
+        let free = State::free(self.lap(ticket.position).wrapping_add(1)).to_word();
+        self.slot(ticket).state().store(free, Ordering::Release);
+        self.fences.publisher();
+        if self.header().not_full.is_announced() && self.has_eighth_free(ticket.lane) {
+            self.header().not_full.wake();
+        }
+    }
+
+    /// Whether it is worth to wake senders: for each single slot it is not.
+    #[cold]
+    fn has_eighth_free(&self, lane: u32) -> bool {
+        let lane = self.lane(lane);
+        let head = lane.head.0.load(Ordering::Acquire);
+        let tail = lane.tail.0.load(Ordering::Acquire);
+        let slots = 1u64 << self.slots().shift();
+        // The two are read at two moments: a head may well be past an older tail.
+        tail.saturating_sub(head) <= slots - (slots / 8).max(1)
+    }
+
+    /// Puts a message back that was claimed for reading.
+    #[cold]
+    pub(crate) fn put_back(&self, ticket: Ticket) {
+        let full = State::full(self.lap(ticket.position)).to_word();
+        self.slot(ticket).state().store(full, Ordering::Release);
+        full_fence();
+        self.lower_head(ticket.lane, ticket.position);
+        self.header().not_empty.notify(self.fences);
+    }
+
+    /// Frees what a dead participant had claimed: a message that it wrote is skipped, one that
+    /// it read is delivered again.
+    ///
+    /// The caller holds the dead one's seat, so that nobody new can claim under the same number
+    /// meanwhile, and nobody else repairs at the same time.
+    #[cold]
+    pub(crate) fn repair(&self, owner: u32) {
+        let slots = self.slots();
+        let counters = &self.header().counters.0;
+        for lane in 0..slots.lanes() {
+            for index in 0..1u64 << slots.shift() {
+                let state_word = slots.slot(lane, index).state();
+                let word = state_word.load(Ordering::Acquire);
+                let state = State::of_word(word);
+                if state.owner != owner {
+                    continue;
+                }
+                match state.phase {
+                    Phase::Writing => {
+                        let free = State::free(state.lap.wrapping_add(1)).to_word();
+                        if exchange(state_word, word, free) {
+                            counters.skipped.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    Phase::Reading => {
+                        if exchange(state_word, word, State::full(state.lap).to_word()) {
+                            full_fence();
+                            self.lower_head(lane, state.lap << slots.shift() | index);
+                            counters.redelivered.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                    Phase::Free | Phase::Full => {}
+                }
+            }
+        }
+        full_fence();
+        self.header().not_empty.wake();
+        self.header().not_full.wake();
+    }
+
+    #[cold]
+    fn corrupt(&self, what: &'static str, lane: u32, at: u64, index: &AtomicU64) -> Corrupt {
+        let offset = offset::LANES + u64::from(lane) * offset::LANE + at;
+        Corrupt { what, offset, found: index.load(Ordering::Relaxed) }
+    }
+}
+
+#[inline(always)]
+fn exchange(word: &AtomicU64, from: u64, to: u64) -> bool {
+    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+/// Moves an index forward, unless others have moved it meanwhile.
+#[inline(always)]
+fn advance(index: &AtomicU64, from: u64, to: u64) -> bool {
+    index.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+}
+
+/// Where to go on: at the index if it has moved, else one further.
+#[inline]
+fn catch_up(index: &AtomicU64, hint: u64, position: u64) -> (u64, u64) {
+    let newer = index.load(Ordering::Relaxed);
+    if newer == hint { (hint, position.wrapping_add(1)) } else { (newer, newer) }
+}

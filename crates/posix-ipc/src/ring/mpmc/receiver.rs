@@ -1,0 +1,324 @@
+//! [`Receiver`]: a handle that receives.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use super::Incidents;
+use super::options::Options;
+use super::participant::Participant;
+use super::queue::Ticket;
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::open_mode::{Disposition, OpenMode};
+use crate::ring::copy;
+use crate::ring::error::{Corrupt, ReceiveError};
+use crate::ring::wait::Spin;
+
+/// A handle that receives from an [mpmc ring](super); there can be many, and each message goes to
+/// one of them.
+///
+/// # Examples
+///
+/// See [`Sender`](super::Sender).
+#[derive(Debug)]
+pub struct Receiver {
+    participant: Arc<Participant>,
+    spin: Spin,
+    /// Messages since the last wait.
+    served: AtomicU32,
+}
+
+/// What was received into a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Bytes of the message.
+    pub len: usize,
+    /// Its priority.
+    pub priority: u32,
+}
+
+impl Receiver {
+    pub(super) fn new(participant: Arc<Participant>) -> Self {
+        let spin = Spin::new(participant.spins);
+        Self { participant, spin, served: AtomicU32::new(0) }
+    }
+
+    /// Options for opening a ring for receiving.
+    pub fn options() -> Options<Self> {
+        Options::new()
+    }
+
+    /// Creates a ring that holds `capacity` messages of up to `max_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `EEXIST` if the name exists.
+    pub fn create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+        max_len: usize,
+    ) -> Result<Self> {
+        Self::options().mode(OpenMode::CreateNew).capacity(capacity).max_len(max_len).open(name)
+    }
+
+    /// Opens a ring that exists, whatever its capacity.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `ENOENT` if there is no such ring.
+    pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self> {
+        Self::options().open(name)
+    }
+
+    /// Opens a ring that holds `capacity` messages of up to `max_len` bytes, which is created if
+    /// the name does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_or_create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+        max_len: usize,
+    ) -> Result<Self> {
+        let options = Self::options().mode(OpenMode::OpenOrCreate);
+        options.capacity(capacity).max_len(max_len).open(name)
+    }
+
+    /// Receives the oldest message of the highest priority into `buffer`, waiting for one if
+    /// there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReceiveError::TooShort`] if the buffer is; the message stays.
+    /// - [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    #[inline]
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<Received, ReceiveError> {
+        let ticket = match self.claim()? {
+            Some(ticket) => ticket,
+            // Without a deadline, a wait ends with a message.
+            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
+        };
+        self.take(ticket, buffer)
+    }
+
+    /// Receives a message as [`receive`](Self::receive) does, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    #[inline]
+    pub fn try_receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, ReceiveError> {
+        match self.claim()? {
+            Some(ticket) => self.take(ticket, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives a message as [`receive`](Self::receive) does, waiting for at most `timeout`; `None`
+    /// if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn receive_timeout(
+        &self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<Option<Received>, ReceiveError> {
+        match self.next(|| Deadline::after(timeout))? {
+            Some(ticket) => self.take(ticket, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives a message as [`receive`](Self::receive) does, waiting until `deadline` at most;
+    /// `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn receive_deadline(
+        &self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> Result<Option<Received>, ReceiveError> {
+        match self.next(|| Deadline::at(deadline))? {
+            Some(ticket) => self.take(ticket, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives a message and its priority into a new vector, waiting for one if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    pub fn receive_vec(&self) -> Result<(Vec<u8>, u32), ReceiveError> {
+        match self.next(|| Deadline::Never)? {
+            Some(ticket) => self.take_vec(ticket),
+            None => Err(ReceiveError::PeerGone),
+        }
+    }
+
+    /// Receives a message and its priority into a new vector, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    pub fn try_receive_vec(&self) -> Result<Option<(Vec<u8>, u32)>, ReceiveError> {
+        self.claim()?.map(|ticket| self.take_vec(ticket)).transpose()
+    }
+
+    /// Claims the oldest message of the highest lane that has one.
+    #[inline(always)]
+    fn claim(&self) -> Result<Option<Ticket>, Corrupt> {
+        let Participant { shared, seat, .. } = &*self.participant;
+        for lane in (0..shared.slots().lanes()).rev() {
+            if let Some(ticket) = shared.claim_full(lane, *seat)? {
+                return Ok(Some(ticket));
+            }
+        }
+        Ok(None)
+    }
+
+    fn next(&self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Ticket>, ReceiveError> {
+        match self.claim()? {
+            Some(ticket) => Ok(Some(ticket)),
+            None => self.wait(deadline()),
+        }
+    }
+
+    fn wait(&self, deadline: Deadline) -> Result<Option<Ticket>, ReceiveError> {
+        let Self { participant, spin, served } = self;
+        let shared = &participant.shared;
+        spin.served(served.swap(0, Relaxed));
+        let lanes = shared.slots().lanes();
+        let seems = || (0..lanes).any(|lane| shared.seems_full(lane)).then_some(());
+        // What seemed to be there another one may have taken: then the spin goes on sleeping.
+        if spin.look(seems).is_some() {
+            if let Some(ticket) = self.claim()? {
+                return Ok(Some(ticket));
+            }
+        }
+        Ok(participant.sleep(&shared.header().not_empty, spin, deadline, || self.claim())?)
+    }
+
+    /// The length of a message that was claimed, if it can be.
+    #[inline(always)]
+    fn len_of(&self, ticket: Ticket) -> Result<usize, ReceiveError> {
+        let shared = &self.participant.shared;
+        let found = shared.slot(ticket).len();
+        match usize::try_from(found) {
+            Ok(len) if len <= shared.slots().max_len() => Ok(len),
+            _ => {
+                shared.release(ticket);
+                let what = "length in slot (offset is its number)";
+                let offset = ticket.position & ((1 << shared.slots().shift()) - 1);
+                Err(Corrupt { what, offset, found }.into())
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn take(&self, ticket: Ticket, buffer: &mut [u8]) -> Result<Received, ReceiveError> {
+        let shared = &self.participant.shared;
+        let len = self.len_of(ticket)?;
+        let available = buffer.len();
+        let Some(buffer) = buffer.get_mut(..len) else {
+            shared.put_back(ticket);
+            return Err(ReceiveError::TooShort { len, buffer: available });
+        };
+        // SAFETY: `read` writes initialised bytes only.
+        let buffer = unsafe { copy::as_uninit(buffer) };
+        shared.slot(ticket).read(buffer);
+        self.done(ticket);
+        Ok(Received { len, priority: ticket.lane })
+    }
+
+    fn take_vec(&self, ticket: Ticket) -> Result<(Vec<u8>, u32), ReceiveError> {
+        let shared = &self.participant.shared;
+        let len = self.len_of(ticket)?;
+        let mut message = Vec::with_capacity(len);
+        let spare = message.spare_capacity_mut().get_mut(..len);
+        if spare.is_some_and(|spare| shared.slot(ticket).read(spare)) {
+            // SAFETY: the vector has room for `len` bytes, and all of them were just filled.
+            unsafe { message.set_len(len) };
+        }
+        self.done(ticket);
+        Ok((message, ticket.lane))
+    }
+
+    #[inline(always)]
+    fn done(&self, ticket: Ticket) {
+        self.participant.shared.release(ticket);
+        let served = self.served.load(Relaxed);
+        self.served.store(served.saturating_add(1), Relaxed);
+    }
+
+    /// Messages that each lane holds.
+    pub fn capacity(&self) -> u64 {
+        1 << self.participant.shared.slots().shift()
+    }
+
+    /// Bytes of the longest message.
+    pub fn max_len(&self) -> usize {
+        self.participant.shared.slots().max_len()
+    }
+
+    /// Number of lanes.
+    pub fn lanes(&self) -> u32 {
+        self.participant.shared.slots().lanes()
+    }
+
+    /// What was lost and repeated so far because participants died.
+    pub fn incidents(&self) -> Incidents {
+        Incidents::of(&self.participant)
+    }
+
+    /// Looks for participants that have died and repairs what they left, which a sleeping
+    /// participant does by itself at every liveness interval.
+    pub fn repair(&self) {
+        self.participant.bury_the_dead();
+    }
+
+    /// How many handles are at the ring, dead ones that were not noticed yet included; clones of
+    /// a handle count once.
+    pub fn participants(&self) -> usize {
+        self.participant.participants()
+    }
+
+    /// Whether this handle created the ring.
+    pub fn disposition(&self) -> Disposition {
+        self.participant.memory.disposition()
+    }
+
+    /// The ring's name; none for one of [`pair`](super::pair).
+    pub fn name(&self) -> Option<&Name> {
+        self.participant.memory.name()
+    }
+
+    /// Leaves the name alone when this handle is dropped, whatever
+    /// [`Cleanup`](crate::Cleanup) says.
+    pub fn keep(&self) {
+        self.participant.memory.keep();
+    }
+
+    /// Removes the name now, if it still means this ring.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the name is gone or means another object.
+    pub fn unlink(&self) -> Result<()> {
+        self.participant.memory.unlink_self()
+    }
+}
+
+/// The clone shares the seat, and may be used by another thread.
+impl Clone for Receiver {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.participant))
+    }
+}

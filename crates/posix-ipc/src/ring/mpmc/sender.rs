@@ -1,0 +1,250 @@
+//! [`Sender`]: a handle that sends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Incidents;
+use super::options::Options;
+use super::participant::Participant;
+use super::queue::Ticket;
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::open_mode::{Disposition, OpenMode};
+use crate::ring::error::{Corrupt, SendError};
+use crate::ring::wait::Spin;
+
+/// A handle that sends to an [mpmc ring](super); there can be many.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::Name;
+/// use posix_ipc::ring::mpmc;
+///
+/// let name = Name::unique("doc-mpmc");
+/// let sender = mpmc::Sender::create(&name, 64, 100)?;
+/// let receiver = mpmc::Receiver::open(&name)?; // usually in another process
+/// sender.send(b"hello", 0)?;
+/// assert_eq!(receiver.receive_vec()?, (b"hello".to_vec(), 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Sender {
+    participant: Arc<Participant>,
+    spin: Spin,
+}
+
+impl Sender {
+    pub(super) fn new(participant: Arc<Participant>) -> Self {
+        let spin = Spin::new(participant.spins);
+        Self { participant, spin }
+    }
+
+    /// Options for opening a ring for sending.
+    pub fn options() -> Options<Self> {
+        Options::new()
+    }
+
+    /// Creates a ring that holds `capacity` messages of up to `max_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `EEXIST` if the name exists.
+    pub fn create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+        max_len: usize,
+    ) -> Result<Self> {
+        Self::options().mode(OpenMode::CreateNew).capacity(capacity).max_len(max_len).open(name)
+    }
+
+    /// Opens a ring that exists, whatever its capacity.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `ENOENT` if there is no such ring.
+    pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self> {
+        Self::options().open(name)
+    }
+
+    /// Opens a ring that holds `capacity` messages of up to `max_len` bytes, which is created if
+    /// the name does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_or_create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+        max_len: usize,
+    ) -> Result<Self> {
+        let options = Self::options().mode(OpenMode::OpenOrCreate);
+        options.capacity(capacity).max_len(max_len).open(name)
+    }
+
+    /// Sends a message, waiting for room if its lane is full.
+    ///
+    /// # Errors
+    ///
+    /// - [`SendError::TooLong`] if it is longer than [`max_len`](Self::max_len).
+    /// - [`SendError::NoSuchLane`] if the priority is not below [`lanes`](Self::lanes).
+    /// - [`SendError::Corrupt`] if the ring's memory was damaged.
+    #[inline]
+    pub fn send(&self, message: &[u8], priority: u32) -> Result<(), SendError> {
+        match self.try_send(message, priority) {
+            Err(SendError::Full) => self.send_until(message, priority, Deadline::Never),
+            result => result,
+        }
+    }
+
+    /// Sends a message if there is room in its lane.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::Full`] if there is none.
+    #[inline]
+    pub fn try_send(&self, message: &[u8], priority: u32) -> Result<(), SendError> {
+        let Self { participant, .. } = self;
+        let slots = participant.shared.slots();
+        if message.len() > slots.max_len() {
+            return Err(SendError::TooLong { len: message.len(), max: slots.max_len() });
+        }
+        if priority >= slots.lanes() {
+            return Err(SendError::NoSuchLane { priority, lanes: slots.lanes() });
+        }
+        match participant.shared.claim_free(priority, participant.seat)? {
+            Some(ticket) => {
+                self.fill(ticket, message);
+                Ok(())
+            }
+            None => Err(SendError::Full),
+        }
+    }
+
+    /// Sends a message, waiting for room for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::TimedOut`].
+    pub fn send_timeout(
+        &self,
+        message: &[u8],
+        priority: u32,
+        timeout: Duration,
+    ) -> Result<(), SendError> {
+        match self.try_send(message, priority) {
+            Err(SendError::Full) => self.send_until(message, priority, Deadline::after(timeout)),
+            result => result,
+        }
+    }
+
+    /// Sends a message, waiting for room until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::TimedOut`].
+    pub fn send_deadline(
+        &self,
+        message: &[u8],
+        priority: u32,
+        deadline: Instant,
+    ) -> Result<(), SendError> {
+        match self.try_send(message, priority) {
+            Err(SendError::Full) => self.send_until(message, priority, Deadline::at(deadline)),
+            result => result,
+        }
+    }
+
+    #[inline(always)]
+    fn fill(&self, ticket: Ticket, message: &[u8]) {
+        let shared = &self.participant.shared;
+        shared.slot(ticket).write(message);
+        shared.publish(ticket);
+    }
+
+    #[cold]
+    fn send_until(
+        &self,
+        message: &[u8],
+        priority: u32,
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let Self { participant, spin } = self;
+        let claim = || participant.shared.claim_free(priority, participant.seat);
+        let found: Option<Result<Ticket, Corrupt>> = spin.look(|| claim().transpose());
+        let ticket = match found {
+            Some(ticket) => ticket?,
+            None => {
+                let event = &participant.shared.header().not_full;
+                participant.sleep(event, spin, deadline, claim)?.ok_or(SendError::TimedOut)?
+            }
+        };
+        self.fill(ticket, message);
+        Ok(())
+    }
+
+    /// Messages that each lane holds.
+    pub fn capacity(&self) -> u64 {
+        1 << self.participant.shared.slots().shift()
+    }
+
+    /// Bytes of the longest message.
+    pub fn max_len(&self) -> usize {
+        self.participant.shared.slots().max_len()
+    }
+
+    /// Number of lanes.
+    pub fn lanes(&self) -> u32 {
+        self.participant.shared.slots().lanes()
+    }
+
+    /// What was lost and repeated so far because participants died.
+    pub fn incidents(&self) -> Incidents {
+        Incidents::of(&self.participant)
+    }
+
+    /// Looks for participants that have died and repairs what they left, which a sleeping
+    /// participant does by itself at every liveness interval.
+    pub fn repair(&self) {
+        self.participant.bury_the_dead();
+    }
+
+    /// How many handles are at the ring, dead ones that were not noticed yet included; clones of
+    /// a handle count once.
+    pub fn participants(&self) -> usize {
+        self.participant.participants()
+    }
+
+    /// Whether this handle created the ring.
+    pub fn disposition(&self) -> Disposition {
+        self.participant.memory.disposition()
+    }
+
+    /// The ring's name; none for one of [`pair`](super::pair).
+    pub fn name(&self) -> Option<&Name> {
+        self.participant.memory.name()
+    }
+
+    /// Leaves the name alone when this handle is dropped, whatever
+    /// [`Cleanup`](crate::Cleanup) says.
+    pub fn keep(&self) {
+        self.participant.memory.keep();
+    }
+
+    /// Removes the name now, if it still means this ring.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the name is gone or means another object.
+    pub fn unlink(&self) -> Result<()> {
+        self.participant.memory.unlink_self()
+    }
+}
+
+/// The clone shares the seat, and may be used by another thread.
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.participant))
+    }
+}

@@ -1,0 +1,190 @@
+//! The slots of a ring, lane by lane.
+
+#[cfg(loom)]
+pub(crate) use model::{Slot, Slots};
+#[cfg(not(loom))]
+pub(crate) use system::{Slot, Slots};
+
+#[cfg(not(loom))]
+mod system {
+    use std::mem::MaybeUninit;
+    use std::ptr::NonNull;
+
+    use crate::ring::copy;
+    use crate::ring::layout::{Geometry, SLOT_HEADER};
+    use crate::ring::primitive::{AtomicU64, Ordering};
+
+    /// Where the slots are, and how many.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Slots {
+        /// Invariant: points to `lanes << shift` slots of `stride` bytes that stay mapped while
+        /// the `Memory` lives, aligned to a page; `stride` is a multiple of 64 and has room
+        /// for the slot's header and `max_len` bytes.
+        base: NonNull<u8>,
+        shift: u32,
+        lanes: u32,
+        stride: usize,
+        max_len: usize,
+    }
+
+    impl Slots {
+        /// # Safety
+        ///
+        /// `base` is page-aligned and points to the slots of `geometry`, mapped for as long
+        /// as the `Memory` that this goes into lives.
+        pub(crate) unsafe fn new(base: NonNull<u8>, geometry: &Geometry) -> Self {
+            Self {
+                base,
+                shift: geometry.capacity.trailing_zeros(),
+                lanes: geometry.lanes,
+                stride: geometry.stride as usize,
+                max_len: geometry.max_len as usize,
+            }
+        }
+
+        pub(crate) fn lanes(&self) -> u32 {
+            self.lanes
+        }
+
+        pub(crate) fn max_len(&self) -> usize {
+            self.max_len
+        }
+
+        /// Slots of a lane, as the power of two.
+        #[inline(always)]
+        pub(crate) fn shift(&self) -> u32 {
+            self.shift
+        }
+
+        /// The slot at `position` of a lane, counted round and round.
+        #[inline(always)]
+        pub(crate) fn slot(&self, lane: u32, position: u64) -> Slot<'_> {
+            let lane = lane.min(self.lanes - 1) as usize;
+            let index = (position & ((1 << self.shift) - 1)) as usize;
+            let offset = ((lane << self.shift) + index) * self.stride;
+            // SAFETY: `lane` is less than `lanes` and `index` than `1 << shift`, so that the
+            // invariant says that a whole slot is mapped there.
+            Slot { base: unsafe { self.base.add(offset) }, slots: self }
+        }
+    }
+
+    /// One slot.
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Slot<'a> {
+        /// Invariant: points to a whole slot of `slots`, aligned to 64 bytes.
+        base: NonNull<u8>,
+        slots: &'a Slots,
+    }
+
+    impl<'a> Slot<'a> {
+        #[inline(always)]
+        pub(crate) fn state(&self) -> &'a AtomicU64 {
+            // SAFETY: the invariant: mapped and aligned for as long as `slots`; what other
+            // processes may write is seen as an atomic.
+            unsafe { self.base.cast::<AtomicU64>().as_ref() }
+        }
+
+        #[inline(always)]
+        fn len_word(&self) -> &'a AtomicU64 {
+            // SAFETY: a slot has at least 16 bytes.
+            let word = unsafe { self.base.add(8) };
+            // SAFETY: as in `state`; 8 is a multiple of the alignment.
+            unsafe { word.cast::<AtomicU64>().as_ref() }
+        }
+
+        /// The message's length as it was written: to be checked.
+        #[inline(always)]
+        pub(crate) fn len(&self) -> u64 {
+            self.len_word().load(Ordering::Relaxed)
+        }
+
+        #[inline(always)]
+        fn payload(&self) -> NonNull<u8> {
+            // SAFETY: a slot has room for its header.
+            unsafe { self.base.add(SLOT_HEADER as usize) }
+        }
+
+        /// Writes the message; what is longer than a slot is cut.
+        #[inline(always)]
+        pub(crate) fn write(&self, message: &[u8]) {
+            let message = message.get(..self.slots.max_len).unwrap_or(message);
+            self.len_word().store(message.len() as u64, Ordering::Relaxed);
+            // SAFETY: the slot has room for `max_len` bytes behind its header.
+            unsafe { copy::to_shared(message, self.payload()) };
+        }
+
+        /// Fills `buffer`; whether a slot has so much.
+        #[inline(always)]
+        pub(crate) fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> bool {
+            if buffer.len() > self.slots.max_len {
+                return false;
+            }
+            // SAFETY: the slot has room for `max_len` bytes behind its header.
+            unsafe { copy::from_shared(self.payload(), buffer) };
+            true
+        }
+    }
+}
+
+#[cfg(loom)]
+mod model {
+    use loom::cell::UnsafeCell;
+
+    use crate::ring::primitive::AtomicU64;
+
+    /// Slots whose payload is one word, whose races loom reports.
+    #[derive(Debug)]
+    pub(crate) struct Slots {
+        slots: Vec<ModelSlot>,
+        shift: u32,
+    }
+
+    #[derive(Debug)]
+    struct ModelSlot {
+        state: AtomicU64,
+        payload: UnsafeCell<u64>,
+    }
+
+    // SAFETY: loom's cells report every access that is not ordered.
+    unsafe impl Send for Slots {}
+    // SAFETY: as above.
+    unsafe impl Sync for Slots {}
+
+    #[derive(Debug, Clone, Copy)]
+    pub(crate) struct Slot<'a>(&'a ModelSlot);
+
+    impl Slots {
+        pub(crate) fn new(shift: u32) -> Self {
+            let slot = |_| ModelSlot { state: AtomicU64::new(0), payload: UnsafeCell::new(0) };
+            Self { slots: (0..1 << shift).map(slot).collect(), shift }
+        }
+
+        pub(crate) fn lanes(&self) -> u32 {
+            1
+        }
+
+        pub(crate) fn shift(&self) -> u32 {
+            self.shift
+        }
+
+        pub(crate) fn slot(&self, _lane: u32, position: u64) -> Slot<'_> {
+            Slot(&self.slots[(position & ((1 << self.shift) - 1)) as usize])
+        }
+    }
+
+    impl<'a> Slot<'a> {
+        pub(crate) fn state(&self) -> &'a AtomicU64 {
+            &self.0.state
+        }
+
+        pub(crate) fn write_word(&self, word: u64) {
+            // SAFETY: loom checks that no access is concurrent.
+            self.0.payload.with_mut(|payload| unsafe { *payload = word });
+        }
+
+        pub(crate) fn read_word(&self) -> u64 {
+            // SAFETY: loom checks that no write is concurrent.
+            self.0.payload.with(|payload| unsafe { *payload })
+        }
+    }
+}

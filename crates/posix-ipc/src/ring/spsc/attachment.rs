@@ -1,0 +1,187 @@
+//! What an end holds besides its indices: its seat, its name, and how it waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::shared::{End, SeatBed, Shared};
+use crate::deadline::Deadline;
+use crate::ring::error::Corrupt;
+use crate::ring::liveness::Liveness;
+use crate::ring::primitive::Ordering;
+use crate::ring::wait::{Spin, Waited, sleep_until};
+use crate::shm::SharedMemory;
+
+/// Why a wait ended without what it waited for.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    PeerGone,
+    Corrupt(Corrupt),
+}
+
+impl From<Corrupt> for Broken {
+    fn from(corrupt: Corrupt) -> Self {
+        Self::Corrupt(corrupt)
+    }
+}
+
+/// How a handle waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    /// How often a sleeper looks whether its peer still lives.
+    pub(crate) interval: Duration,
+    pub(crate) spin: bool,
+    /// Whether to wait for the next peer when one has gone.
+    pub(crate) outlive: bool,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { interval: Duration::from_millis(100), spin: true, outlive: false }
+    }
+}
+
+/// A seat at a ring. Dropping it tells the peer, gives the seat back and sees to the name.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    bed: SeatBed,
+    spin: Spin,
+    patience: Patience,
+    /// Who made it: a forked child has no seat.
+    process: u32,
+    /// `arrivals` of the peer that was found dead, so that it need not be found out again.
+    dead: u32,
+    liveness: Liveness,
+    /// The object; it sees to the name.
+    pub(crate) memory: SharedMemory,
+}
+
+/// Whether the other end of an spsc ring is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// Nobody has come yet.
+    Awaited,
+    /// It is there.
+    Here,
+    /// It has left or died, and nobody has taken its place.
+    Gone,
+}
+
+impl Attachment {
+    /// The caller has locked the seat of `end` through `liveness`.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        end: End,
+        liveness: Liveness,
+        memory: SharedMemory,
+        patience: Patience,
+    ) -> Self {
+        shared.arrive(end);
+        let spin = Spin::new(patience.spin);
+        Self {
+            bed: SeatBed { shared, end },
+            spin,
+            patience,
+            process: std::process::id(),
+            dead: 0,
+            liveness,
+            memory,
+        }
+    }
+
+    /// Learns how many messages went by since the last wait.
+    #[inline]
+    pub(crate) fn served(&mut self, messages: u32) {
+        self.spin.served(messages);
+    }
+
+    /// Spins until `look` finds something.
+    #[inline]
+    pub(crate) fn spin<T>(&mut self, look: impl FnMut() -> Option<T>) -> Option<T> {
+        self.spin.look(look)
+    }
+
+    /// Sleeps until `look` finds something; `None` when the deadline has passed.
+    #[cold]
+    pub(crate) fn sleep<T>(
+        &mut self,
+        deadline: Deadline,
+        mut look: impl FnMut() -> Result<Option<T>, Corrupt>,
+    ) -> Result<Option<T>, Broken> {
+        let Self { bed, spin, patience, dead, liveness, .. } = self;
+        let fences = bed.shared.fences;
+        let waited = sleep_until(
+            bed,
+            spin,
+            fences,
+            deadline,
+            patience.interval,
+            || look().map_err(Broken::from),
+            |thorough| match presence(bed, liveness, dead, thorough) {
+                Peer::Gone if !patience.outlive => Err(Broken::PeerGone),
+                _ => Ok(()),
+            },
+        );
+        match waited {
+            Ok(Waited::Found(found)) => Ok(Some(found)),
+            Ok(Waited::TimedOut) => Ok(None),
+            // It may have published something between the last look and its end.
+            Err(Broken::PeerGone) => match look()? {
+                Some(found) => Ok(Some(found)),
+                None => Err(Broken::PeerGone),
+            },
+            Err(broken) => Err(broken),
+        }
+    }
+
+    /// Whether the peer is there now, asking the kernel.
+    pub(crate) fn peer(&mut self) -> Peer {
+        presence(&self.bed, &self.liveness, &mut self.dead, true)
+    }
+
+    /// Sleeps until a peer is there.
+    pub(crate) fn wait_for_peer(&mut self, deadline: Deadline) -> bool {
+        let Self { bed, spin, patience, dead, liveness, .. } = self;
+        let look = |thorough, dead: &mut u32| match presence(bed, liveness, dead, thorough) {
+            Peer::Here => Some(()),
+            _ => None,
+        };
+        let waited: Result<_, Broken> = sleep_until(
+            bed,
+            spin,
+            bed.shared.fences,
+            deadline,
+            patience.interval,
+            || Ok(look(true, dead)),
+            |_| Ok(()),
+        );
+        matches!(waited, Ok(Waited::Found(())))
+    }
+}
+
+/// Whether the peer is there; only a thorough look finds one out that died.
+fn presence(bed: &SeatBed, liveness: &Liveness, dead: &mut u32, thorough: bool) -> Peer {
+    let peer = bed.end.peer();
+    let arrivals = bed.shared.seat(peer).arrivals.load(Ordering::Acquire);
+    if arrivals == 0 {
+        return Peer::Awaited;
+    }
+    if bed.shared.has_departed(peer) || arrivals == *dead {
+        return Peer::Gone;
+    }
+    // Should the kernel not tell, the peer is believed to live.
+    if thorough && !liveness.is_taken(peer.seat()).unwrap_or(true) {
+        *dead = arrivals;
+        return Peer::Gone;
+    }
+    Peer::Here
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if std::process::id() != self.process {
+            return;
+        }
+        self.bed.shared.depart(self.bed.end);
+        self.liveness.leave(self.bed.end.seat());
+    }
+}

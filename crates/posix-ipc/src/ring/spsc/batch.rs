@@ -1,0 +1,94 @@
+//! [`Batch`]: messages that are published together.
+
+use super::Sender;
+use super::producer::Look;
+use crate::deadline::Deadline;
+use crate::ring::error::SendError;
+
+/// How much is written before it is published without being asked.
+const LIMIT: u64 = 8 * 1024;
+
+/// Sends messages with one publication for many, from [`Sender::batch`](super::Sender::batch).
+///
+/// The receiver sees them when the batch is [flushed](Self::flush) or dropped, when 8 KiB have
+/// come together, and before the batch waits for room. Should the process die before, those
+/// that were not published yet are not sent.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::ring::spsc;
+///
+/// let (mut sender, mut receiver) = spsc::pair(4096)?;
+/// let mut batch = sender.batch();
+/// for word in ["one", "two"] {
+///     batch.send(word.as_bytes())?;
+/// }
+/// drop(batch);
+/// assert_eq!(receiver.receive_vec()?, b"one");
+/// assert_eq!(receiver.receive_vec()?, b"two");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Batch<'a> {
+    sender: &'a mut Sender,
+}
+
+impl<'a> Batch<'a> {
+    pub(super) fn new(sender: &'a mut Sender) -> Self {
+        Self { sender }
+    }
+
+    /// Sends a message, waiting for room if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`](super::Sender::send).
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        match self.write(message, Look::Cheap) {
+            Err(SendError::Full) => {}
+            result => return result,
+        }
+        self.flush();
+        self.sender.send_until(message, Deadline::Never)
+    }
+
+    /// Sends a message if there is room.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::try_send`](super::Sender::try_send); what was written before is published if
+    /// the ring is full.
+    #[inline]
+    pub fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        let result = self.write(message, Look::Exact);
+        if result == Err(SendError::Full) {
+            self.flush();
+        }
+        result
+    }
+
+    #[inline]
+    fn write(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
+        self.sender.write(message, look)?;
+        if self.sender.producer.unpublished() >= LIMIT {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Lets the receiver see all that was sent so far.
+    #[inline]
+    pub fn flush(&mut self) {
+        if self.sender.producer.unpublished() != 0 {
+            self.sender.producer.publish();
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}

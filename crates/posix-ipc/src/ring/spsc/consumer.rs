@@ -1,0 +1,151 @@
+//! The receiver's side of the algorithm: records, validation, giving room back.
+
+use std::sync::Arc;
+
+use super::producer::record_size;
+use super::record::{DATA, Head, PADDING};
+use super::shared::{End, Shared, corrupt, offset};
+use crate::ring::error::Corrupt;
+use crate::ring::layout::RECORD_HEADER;
+use crate::ring::primitive::Ordering;
+
+/// A published record, found and validated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Position of its payload.
+    pub(crate) payload: u64,
+    /// Bytes of its payload. Invariant: payload and record lie between head and tail.
+    pub(crate) len: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    pub(crate) shared: Arc<Shared>,
+    /// Where the next record starts. Invariant: `0 <= tail - head <= capacity`, multiple of 8.
+    head: u64,
+    /// The sender's index as last seen; only grows.
+    tail: u64,
+    /// What the sender was told of `head`.
+    published: u64,
+    /// Records since the last time that the ring was found empty.
+    pub(crate) served: u32,
+}
+
+impl Consumer {
+    /// Takes the receiver's place; the caller holds its seat.
+    pub(crate) fn attach(shared: Arc<Shared>) -> Result<Self, Corrupt> {
+        let header = shared.header();
+        let tail = header.tail.0.load(Ordering::Acquire);
+        if tail % 8 != 0 {
+            return Err(corrupt("tail", offset::TAIL, tail));
+        }
+        let taken = header.taken.0.load(Ordering::Acquire);
+        if taken % 8 != 0 || tail.wrapping_sub(taken) > shared.region().size() {
+            return Err(corrupt("taken", offset::TAKEN, taken));
+        }
+        // A predecessor may have died between the two.
+        header.head.0.store(taken, Ordering::Release);
+        Ok(Self { shared, head: taken, tail, published: taken, served: 0 })
+    }
+
+    /// Whether records are known to be there, without a look at the sender's line.
+    #[inline(always)]
+    fn has_known(&self) -> bool {
+        self.head != self.tail
+    }
+
+    /// The next record, which stays there until it is released.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Result<Option<Found>, Corrupt> {
+        if !self.has_known() && !self.refresh()? {
+            return Ok(None);
+        }
+        let mut head = self.head_of(self.head);
+        if head.kind == PADDING {
+            head = self.skip(u64::from(head.len))?;
+        }
+        // Both are below 2^33, so that the sum is exact.
+        let available = self.tail.wrapping_sub(self.head);
+        if head.kind != DATA || record_size(head.len as usize) > available {
+            return Err(self.bad_record(head));
+        }
+        let payload = self.head.wrapping_add(RECORD_HEADER);
+        Ok(Some(Found { payload, len: head.len as usize }))
+    }
+
+    #[inline(always)]
+    fn head_of(&self, position: u64) -> Head {
+        Head::of_word(self.shared.region().load(position))
+    }
+
+    /// Steps over padding; behind it a record with a payload has to follow.
+    fn skip(&mut self, bytes: u64) -> Result<Head, Corrupt> {
+        let available = self.tail.wrapping_sub(self.head);
+        if bytes % 8 != 0 || bytes == 0 || bytes >= available {
+            return Err(self.bad_record(Head::padding(bytes)));
+        }
+        let to = self.head.wrapping_add(bytes);
+        self.head = to;
+        Ok(self.head_of(to))
+    }
+
+    #[cold]
+    fn bad_record(&self, head: Head) -> Corrupt {
+        let region = self.shared.region().size();
+        // The data region starts at the page that the header ends with; told relative to it.
+        corrupt("head of record (offset in the data region)", self.head % region, head.to_word())
+    }
+
+    /// Looks at the sender's index; whether there is news.
+    #[inline]
+    fn refresh(&mut self) -> Result<bool, Corrupt> {
+        let tail = self.shared.header().tail.0.load(Ordering::Acquire);
+        if tail == self.head {
+            self.tail = tail;
+            if self.published != self.head {
+                self.publish();
+            }
+            return Ok(false);
+        }
+        if tail % 8 != 0 || tail.wrapping_sub(self.head) > self.shared.region().size() {
+            return Err(corrupt("tail", offset::TAIL, tail));
+        }
+        self.tail = tail;
+        Ok(true)
+    }
+
+    /// Whether the sender has published something that is not known yet: for spinning.
+    #[inline(always)]
+    pub(crate) fn has_news(&self) -> bool {
+        self.shared.header().tail.0.load(Ordering::Acquire) != self.head
+    }
+
+    /// Gives up the record that `peek` found.
+    #[inline]
+    pub(crate) fn release(&mut self, found: Found) {
+        self.head = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
+        self.served = self.served.saturating_add(1);
+        // Exact, for whoever takes over; a line that nobody else reads in normal operation.
+        self.shared.header().taken.0.store(self.head, Ordering::Release);
+        // In steps, so that the sender's copy of the line stays valid for a while.
+        if self.head.wrapping_sub(self.published) >= self.shared.region().size() / 8 {
+            self.publish();
+        }
+    }
+
+    /// Lets the sender reuse all that was released.
+    fn publish(&mut self) {
+        self.published = self.head;
+        self.shared.header().head.0.store(self.head, Ordering::Release);
+        self.shared.notify(End::Sender);
+    }
+
+    /// Bytes that are published and not received.
+    pub(crate) fn backlog(&mut self) -> Result<u64, Corrupt> {
+        let tail = self.shared.header().tail.0.load(Ordering::Acquire);
+        if tail % 8 != 0 || tail.wrapping_sub(self.head) > self.shared.region().size() {
+            return Err(corrupt("tail", offset::TAIL, tail));
+        }
+        Ok(tail.wrapping_sub(self.head))
+    }
+}

@@ -1,0 +1,182 @@
+//! Loom models of the spsc ring: what ships, run in every order that the memory model allows.
+//!
+//! `RUSTFLAGS="--cfg loom" cargo test -p posix-ipc --lib --release ring::`
+
+use std::time::Duration;
+
+use loom::sync::Arc as LoomArc;
+use loom::thread;
+
+use super::consumer::Consumer;
+use super::producer::{Look, Producer};
+use super::shared::{End, Header, SeatBed, Shared};
+use crate::deadline::Deadline;
+use crate::ring::error::Corrupt;
+use crate::ring::layout::RECORD_HEADER;
+use crate::ring::memory::{Memory, Region};
+use crate::ring::primitive::Fences;
+use crate::ring::wait::{Spin, Waited, sleep_until};
+
+/// The shipped code shares through `std`'s counter, whose drop order does not matter here.
+fn ring(size: u64) -> std::sync::Arc<Shared> {
+    let memory = Memory::new(Header::default(), Region::new(size));
+    std::sync::Arc::new(Shared { memory, fences: Fences::Both })
+}
+
+fn model(body: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(body);
+}
+
+fn send(producer: &mut Producer, word: u64) {
+    let bed = SeatBed { shared: std::sync::Arc::clone(&producer.shared), end: End::Sender };
+    let room = match producer.room(8, Look::Cheap).unwrap() {
+        Some(room) => room,
+        None => sleep(&bed, || producer.room(8, Look::Exact)),
+    };
+    producer.shared.region().store(room.position + RECORD_HEADER, word);
+    producer.commit(room, 8);
+    producer.publish();
+}
+
+fn receive(consumer: &mut Consumer) -> u64 {
+    let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
+    let found = match consumer.peek().unwrap() {
+        Some(found) => found,
+        None => sleep(&bed, || consumer.peek()),
+    };
+    let word = consumer.shared.region().load(found.payload);
+    consumer.release(found);
+    word
+}
+
+fn sleep<T>(bed: &SeatBed, look: impl FnMut() -> Result<Option<T>, Corrupt>) -> T {
+    let (spin, never) = (Spin::new(false), Duration::MAX);
+    let watch = |_| Ok(());
+    let waited = sleep_until(bed, &spin, Fences::Both, Deadline::Never, never, look, watch);
+    match waited.unwrap() {
+        Waited::Found(found) => found,
+        Waited::TimedOut => unreachable!("there is no deadline"),
+    }
+}
+
+#[test]
+fn messages_arrive_in_order_and_whole_and_no_wake_is_lost() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            send(&mut producer, 1);
+            send(&mut producer, 2);
+        });
+        assert_eq!(receive(&mut consumer), 1);
+        assert_eq!(receive(&mut consumer), 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_full_ring_wraps_and_wakes_its_sender() {
+    model(|| {
+        // Room for one record of 16 bytes: each has to wait for the one before.
+        let shared = ring(16);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            send(&mut producer, 1);
+            send(&mut producer, 2);
+        });
+        assert_eq!(receive(&mut consumer), 1);
+        assert_eq!(receive(&mut consumer), 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_batch_is_seen_as_a_whole() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            for word in [1, 2] {
+                let room = producer.room(8, Look::Cheap).unwrap().unwrap();
+                producer.shared.region().store(room.position + RECORD_HEADER, word);
+                producer.commit(room, 8);
+            }
+            producer.publish();
+        });
+        assert_eq!(receive(&mut consumer), 1);
+        let second = consumer.peek().unwrap().expect("both were published at once");
+        assert_eq!(consumer.shared.region().load(second.payload), 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_new_receiver_gets_what_a_dead_one_had_not_released() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut first = Consumer::attach(shared.clone()).unwrap();
+        let sender = thread::spawn(move || {
+            send(&mut producer, 1);
+            send(&mut producer, 2);
+        });
+        assert_eq!(receive(&mut first), 1);
+        // It looks at the second message if that is there, and dies with it.
+        let _ = first.peek().unwrap();
+        drop(first);
+        let mut second = Consumer::attach(shared).unwrap();
+        assert_eq!(receive(&mut second), 2);
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_new_sender_goes_on_where_a_dead_one_had_published() {
+    model(|| {
+        let shared = ring(64);
+        let mut first = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared.clone()).unwrap();
+        let senders = thread::spawn(move || {
+            send(&mut first, 1);
+            // Written and never published.
+            let room = first.room(8, Look::Cheap).unwrap().unwrap();
+            first.shared.region().store(room.position + RECORD_HEADER, 99);
+            first.commit(room, 8);
+            drop(first);
+            let mut second = Producer::attach(shared).unwrap();
+            send(&mut second, 2);
+        });
+        assert_eq!(receive(&mut consumer), 1);
+        assert_eq!(receive(&mut consumer), 2);
+        senders.join().unwrap();
+    });
+}
+
+#[test]
+fn an_end_that_leaves_wakes_the_one_that_waits() {
+    model(|| {
+        let shared = ring(64);
+        let mut consumer = Consumer::attach(shared.clone()).unwrap();
+        let leaver = LoomArc::new(shared.clone());
+        shared.arrive(End::Sender);
+        let sender = thread::spawn(move || leaver.depart(End::Sender));
+        let bed = SeatBed { shared: shared.clone(), end: End::Receiver };
+        let spin = Spin::new(false);
+        let waited: Result<Waited<()>, Option<Corrupt>> = sleep_until(
+            &bed,
+            &spin,
+            Fences::Both,
+            Deadline::Never,
+            Duration::MAX,
+            || consumer.peek().map(|found| found.map(|_| ())).map_err(Some),
+            |_| if shared.has_departed(End::Sender) { Err(None) } else { Ok(()) },
+        );
+        assert_eq!(waited, Err(None), "it learns that the sender has left");
+        sender.join().unwrap();
+    });
+}

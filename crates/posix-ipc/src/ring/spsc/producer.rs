@@ -1,0 +1,185 @@
+//! The sender's side of the algorithm: room, records, publication.
+
+use std::sync::Arc;
+
+use super::record::{Head, PADDING};
+use super::shared::{End, Shared, corrupt, offset};
+use crate::ring::error::Corrupt;
+use crate::ring::layout::RECORD_HEADER;
+use crate::ring::primitive::Ordering;
+
+/// Lengths for which an empty ring is begun anew at its start, so that a dialogue stays on the
+/// same hot lines: below, the look at the other side's line costs more than it brings, above,
+/// the lines are better taken from the shared cache.
+const REWIND: std::ops::Range<u64> = 512..6 * 1024;
+const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
+/// How many records a stream writes between two looks whether the ring is empty.
+const LOOK_EVERY: u32 = 32;
+
+/// Where a record will stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Position of the record's head.
+    pub(crate) position: u64,
+    /// Bytes of its payload.
+    pub(crate) len: usize,
+    /// Bytes to skip in front of it, up to the start of the region.
+    padding: u64,
+}
+
+/// At which of the receiver's indices to look for room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// At the one that it tells in large steps, and rarely writes.
+    Cheap,
+    /// Also at the exact one, whose line is taken from the receiver by the look.
+    Exact,
+}
+
+#[derive(Debug)]
+pub(crate) struct Producer {
+    pub(crate) shared: Arc<Shared>,
+    /// Where the next record starts. Invariant: `0 <= tail - head <= capacity`, multiple of 8.
+    tail: u64,
+    /// What the receiver was told of it.
+    published: u64,
+    /// The receiver's index as last seen; only grows.
+    head: u64,
+    /// Records until the next look whether the ring is empty.
+    looks: u32,
+}
+
+impl Producer {
+    /// Takes the sender's place; the caller holds its seat.
+    pub(crate) fn attach(shared: Arc<Shared>) -> Result<Self, Corrupt> {
+        let tail = shared.header().tail.0.load(Ordering::Acquire);
+        if tail % 8 != 0 {
+            return Err(corrupt("tail", offset::TAIL, tail));
+        }
+        // `head` lags behind, and with it what was seen of it by a predecessor.
+        let head = shared.header().taken.0.load(Ordering::Acquire);
+        if head % 8 != 0 || tail.wrapping_sub(head) > shared.region().size() {
+            return Err(corrupt("taken", offset::TAKEN, head));
+        }
+        Ok(Self { shared, tail, published: tail, head, looks: 0 })
+    }
+
+    fn capacity(&self) -> u64 {
+        self.shared.region().size()
+    }
+
+    /// The longest record.
+    pub(crate) fn max_len(&self) -> usize {
+        (self.capacity() - RECORD_HEADER) as usize
+    }
+
+    /// Finds room for a record of `len` bytes, which is at most `max_len`.
+    #[inline]
+    pub(crate) fn room(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
+        let size = record_size(len);
+        let mut padding = 0;
+        if REWIND.contains(&size) || REWIND_LARGE.contains(&size) {
+            padding = self.rewind(size)?;
+        }
+        if self.free() < padding + size {
+            self.refresh()?;
+            if self.free() < padding + size && look == Look::Exact {
+                self.refresh_exactly()?;
+            }
+            if self.free() < padding + size {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Room { position: self.tail.wrapping_add(padding), len, padding }))
+    }
+
+    #[inline(always)]
+    fn free(&self) -> u64 {
+        self.capacity() - self.tail.wrapping_sub(self.head)
+    }
+
+    /// How much to skip so that the record starts the region anew, if the ring is empty.
+    fn rewind(&mut self, size: u64) -> Result<u64, Corrupt> {
+        if self.looks > 0 {
+            self.looks -= 1;
+            return Ok(0);
+        }
+        let to_start = self.capacity() - (self.tail & (self.capacity() - 1));
+        if to_start == self.capacity() {
+            return Ok(0);
+        }
+        self.refresh()?;
+        if self.head != self.tail {
+            self.looks = LOOK_EVERY;
+            return Ok(0);
+        }
+        let fits = to_start + size <= self.capacity();
+        Ok(if fits { to_start } else { 0 })
+    }
+
+    fn refresh(&mut self) -> Result<(), Corrupt> {
+        let head = self.shared.header().head.0.load(Ordering::Acquire);
+        self.head = self.check(head).ok_or_else(|| corrupt("head", offset::HEAD, head))?;
+        Ok(())
+    }
+
+    fn refresh_exactly(&mut self) -> Result<(), Corrupt> {
+        let taken = self.shared.header().taken.0.load(Ordering::Acquire);
+        let head = self.check(taken).ok_or_else(|| corrupt("taken", offset::TAKEN, taken))?;
+        self.head = head;
+        Ok(())
+    }
+
+    /// An index of the receiver, if it can be one: between what it was and what it was told.
+    /// One that lags behind what was seen before is no news: `head` lags behind `taken`.
+    #[inline(always)]
+    fn check(&self, index: u64) -> Option<u64> {
+        // `taken` is at most a region behind, and `head` at most one and an eighth behind that.
+        if index % 8 != 0 || self.published.wrapping_sub(index) > 4 * self.capacity() {
+            return None;
+        }
+        let news = self.tail.wrapping_sub(index) < self.tail.wrapping_sub(self.head);
+        Some(if news { index } else { self.head })
+    }
+
+    /// Ends the record that stands in `room`, shortened to `len`; not yet published.
+    #[inline]
+    pub(crate) fn commit(&mut self, room: Room, len: usize) {
+        debug_assert!(len <= room.len);
+        let region = self.shared.region();
+        if room.padding != 0 {
+            region.store(self.tail, Head::padding(room.padding).to_word());
+        }
+        region.store(room.position, Head::data(len).to_word());
+        self.tail = room.position.wrapping_add(record_size(len));
+    }
+
+    /// Lets the receiver see all that was committed.
+    #[inline]
+    pub(crate) fn publish(&mut self) {
+        self.published = self.tail;
+        self.shared.header().tail.0.store(self.tail, Ordering::Release);
+        self.shared.notify(End::Receiver);
+    }
+
+    /// Bytes that were committed and are not published.
+    #[inline]
+    pub(crate) fn unpublished(&self) -> u64 {
+        self.tail.wrapping_sub(self.published)
+    }
+
+    /// Bytes that the receiver has not taken, as far as is known.
+    pub(crate) fn backlog(&mut self) -> Result<u64, Corrupt> {
+        self.refresh()?;
+        self.refresh_exactly()?;
+        Ok(self.tail.wrapping_sub(self.head))
+    }
+}
+
+/// Bytes that a record takes: its head and its payload, up to a multiple of 8.
+#[inline(always)]
+pub(crate) fn record_size(len: usize) -> u64 {
+    (len as u64 + RECORD_HEADER + 7) & !7
+}
+
+const _: () = assert!(PADDING != 0);

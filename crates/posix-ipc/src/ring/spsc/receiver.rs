@@ -1,0 +1,306 @@
+//! [`Receiver`]: the reading end.
+
+use std::time::{Duration, Instant};
+
+use super::attachment::{Attachment, Broken, Peer};
+use super::consumer::{Consumer, Found};
+use super::options::Options;
+use super::view::Record;
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::open_mode::{Disposition, OpenMode};
+use crate::ring::error::{Corrupt, ReceiveError};
+
+/// The receiving end of an [spsc ring](super); there is one at a time.
+///
+/// # Examples
+///
+/// See [`Sender`](super::Sender).
+#[derive(Debug)]
+pub struct Receiver {
+    pub(super) consumer: Consumer,
+    pub(super) attachment: Attachment,
+}
+
+impl Receiver {
+    pub(super) fn new(consumer: Consumer, attachment: Attachment) -> Self {
+        Self { consumer, attachment }
+    }
+
+    /// Options for opening the receiving end.
+    pub fn options() -> Options<Self> {
+        Options::new()
+    }
+
+    /// Creates a ring of at least `capacity` bytes and takes its receiving end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `EEXIST` if the name exists.
+    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: u64) -> Result<Self> {
+        Self::options().mode(OpenMode::CreateNew).capacity(capacity).open(name)
+    }
+
+    /// Takes the receiving end of a ring that exists, whatever its capacity.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `ENOENT` if there is no such ring.
+    pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self> {
+        Self::options().open(name)
+    }
+
+    /// Takes the receiving end of a ring of at least `capacity` bytes, which is created if the
+    /// name does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_or_create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+    ) -> Result<Self> {
+        Self::options().mode(OpenMode::OpenOrCreate).capacity(capacity).open(name)
+    }
+
+    /// Receives the next message into `buffer`, waiting for one if there is none; gives its length.
+    ///
+    /// # Errors
+    ///
+    /// - [`ReceiveError::TooShort`] if the buffer is; the message stays.
+    /// - [`ReceiveError::PeerGone`] if the ring is empty and the sender has died or left, within
+    ///   the [liveness interval](Options::liveness_interval).
+    /// - [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    #[inline]
+    pub fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
+        let found = match self.consumer.peek()? {
+            Some(found) => found,
+            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
+        };
+        self.take(found, buffer)
+    }
+
+    /// Receives the next message into `buffer` if there is one; gives its length.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::TooShort`] and [`ReceiveError::Corrupt`] as for [`receive`](Self::receive).
+    #[inline]
+    pub fn try_receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+        match self.consumer.peek()? {
+            Some(found) => self.take(found, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives the next message into `buffer`, waiting for at most `timeout`; `None` if none
+    /// came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn receive_timeout(
+        &mut self,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<Option<usize>, ReceiveError> {
+        match self.next(|| Deadline::after(timeout))? {
+            Some(found) => self.take(found, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives the next message into `buffer`, waiting until `deadline` at most; `None` if none
+    /// came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive).
+    pub fn receive_deadline(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Instant,
+    ) -> Result<Option<usize>, ReceiveError> {
+        match self.next(|| Deadline::at(deadline))? {
+            Some(found) => self.take(found, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Receives the next message into a new vector, waiting for one if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive`](Self::receive), but for the buffer.
+    pub fn receive_vec(&mut self) -> Result<Vec<u8>, ReceiveError> {
+        let record = self.peek()?;
+        let message = record.to_vec();
+        record.release();
+        Ok(message)
+    }
+
+    /// Receives the next message into a new vector if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    pub fn try_receive_vec(&mut self) -> Result<Option<Vec<u8>>, ReceiveError> {
+        Ok(self.try_peek()?.map(|record| {
+            let message = record.to_vec();
+            record.release();
+            message
+        }))
+    }
+
+    /// The next message in place, waiting for one if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::PeerGone`] and [`ReceiveError::Corrupt`] as for [`receive`](Self::receive).
+    #[inline]
+    pub fn peek(&mut self) -> Result<Record<'_>, ReceiveError> {
+        let found = match self.consumer.peek()? {
+            Some(found) => found,
+            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
+        };
+        Ok(Record::new(&mut self.consumer, found))
+    }
+
+    /// The next message in place, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    #[inline]
+    pub fn try_peek(&mut self) -> Result<Option<Record<'_>>, ReceiveError> {
+        let found = self.consumer.peek()?;
+        Ok(found.map(|found| Record::new(&mut self.consumer, found)))
+    }
+
+    /// The next message in place, waiting for at most `timeout`; `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    pub fn peek_timeout(&mut self, timeout: Duration) -> Result<Option<Record<'_>>, ReceiveError> {
+        let found = self.next(|| Deadline::after(timeout))?;
+        Ok(found.map(|found| Record::new(&mut self.consumer, found)))
+    }
+
+    /// The next message in place, waiting until `deadline` at most; `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    pub fn peek_deadline(&mut self, deadline: Instant) -> Result<Option<Record<'_>>, ReceiveError> {
+        let found = self.next(|| Deadline::at(deadline))?;
+        Ok(found.map(|found| Record::new(&mut self.consumer, found)))
+    }
+
+    /// Receives all messages that are there now, in place; gives how many they were.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged; messages before are received.
+    pub fn drain(&mut self, mut each: impl FnMut(&Record<'_>)) -> Result<usize, ReceiveError> {
+        let mut count = 0;
+        let mut left = self.consumer.backlog()?;
+        while left > 0 {
+            let Some(found) = self.consumer.peek()? else { break };
+            let record = Record::new(&mut self.consumer, found);
+            each(&record);
+            record.release();
+            left = left.saturating_sub(super::producer::record_size(found.len));
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The next message, if one comes until the deadline, which is only asked for if it has to wait.
+    fn next(&mut self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Found>, ReceiveError> {
+        match self.consumer.peek()? {
+            Some(found) => Ok(Some(found)),
+            None => self.wait(deadline()),
+        }
+    }
+
+    #[inline]
+    fn take(&mut self, found: Found, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
+        let available = buffer.len();
+        let Some(buffer) = buffer.get_mut(..found.len) else {
+            return Err(ReceiveError::TooShort { len: found.len, buffer: available });
+        };
+        self.consumer.shared.region().read(found.payload, buffer);
+        self.consumer.release(found);
+        Ok(found.len)
+    }
+
+    fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
+        let Self { consumer, attachment } = self;
+        attachment.served(std::mem::take(&mut consumer.served));
+        if attachment.spin(|| consumer.has_news().then_some(())).is_some() {
+            if let Some(found) = consumer.peek()? {
+                return Ok(Some(found));
+            }
+        }
+        match attachment.sleep(deadline, || consumer.peek()) {
+            Ok(found) => Ok(found),
+            Err(Broken::PeerGone) => Err(ReceiveError::PeerGone),
+            Err(Broken::Corrupt(corrupt)) => Err(corrupt.into()),
+        }
+    }
+
+    /// Bytes that the ring holds; see [`Sender::capacity`](super::Sender::capacity).
+    pub fn capacity(&self) -> u64 {
+        self.consumer.shared.region().size()
+    }
+
+    /// Bytes of the longest message that can come.
+    pub fn max_len(&self) -> usize {
+        (self.capacity() - crate::ring::layout::RECORD_HEADER) as usize
+    }
+
+    /// Bytes that were sent and are not received yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] if the ring's memory was damaged.
+    pub fn backlog(&mut self) -> Result<u64, Corrupt> {
+        self.consumer.backlog()
+    }
+
+    /// Whether the sender is there, asking the kernel.
+    pub fn peer(&mut self) -> Peer {
+        self.attachment.peer()
+    }
+
+    /// Waits until a sender is there; `false` if none came in time.
+    pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
+        self.attachment.wait_for_peer(Deadline::after(timeout))
+    }
+
+    /// Whether this end created the ring.
+    pub fn disposition(&self) -> Disposition {
+        self.attachment.memory.disposition()
+    }
+
+    /// The ring's name; none for one of [`pair`](super::pair).
+    pub fn name(&self) -> Option<&Name> {
+        self.attachment.memory.name()
+    }
+
+    /// Leaves the name alone when this end is dropped, whatever [`Cleanup`](crate::Cleanup) says.
+    pub fn keep(&self) {
+        self.attachment.memory.keep();
+    }
+
+    /// Removes the name now, if it still means this ring.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the name is gone or means another object.
+    pub fn unlink(&self) -> Result<()> {
+        self.attachment.memory.unlink_self()
+    }
+}

@@ -1,0 +1,311 @@
+//! [`Sender`]: the writing end.
+
+use std::time::{Duration, Instant};
+
+use super::attachment::{Attachment, Broken, Peer};
+use super::batch::Batch;
+use super::grant::Grant;
+use super::options::Options;
+use super::producer::{Look, Producer, Room};
+use crate::deadline::Deadline;
+use crate::error::{Error, Result};
+use crate::name::Name;
+use crate::open_mode::{Disposition, OpenMode};
+use crate::ring::error::{Corrupt, SendError};
+use crate::ring::layout::RECORD_HEADER;
+
+/// The sending end of an [spsc ring](super); there is one at a time.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::Name;
+/// use posix_ipc::ring::spsc;
+///
+/// let name = Name::unique("doc-spsc");
+/// let mut sender = spsc::Sender::create(&name, 64 * 1024)?;
+/// let mut receiver = spsc::Receiver::open(&name)?; // usually in another process
+/// sender.send(b"hello")?;
+/// assert_eq!(receiver.receive_vec()?, b"hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Sender {
+    pub(super) producer: Producer,
+    attachment: Attachment,
+}
+
+impl Sender {
+    pub(super) fn new(producer: Producer, attachment: Attachment) -> Self {
+        Self { producer, attachment }
+    }
+
+    /// Options for opening the sending end.
+    pub fn options() -> Options<Self> {
+        Options::new()
+    }
+
+    /// Creates a ring of at least `capacity` bytes and takes its sending end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `EEXIST` if the name exists.
+    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: u64) -> Result<Self> {
+        Self::options().mode(OpenMode::CreateNew).capacity(capacity).open(name)
+    }
+
+    /// Takes the sending end of a ring that exists, whatever its capacity.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`]; `ENOENT` if there is no such ring.
+    pub fn open(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Self> {
+        Self::options().open(name)
+    }
+
+    /// Takes the sending end of a ring of at least `capacity` bytes, which is created if the name
+    /// does not exist.
+    ///
+    /// # Errors
+    ///
+    /// As [`Options::open`].
+    pub fn open_or_create(
+        name: impl TryInto<Name, Error: Into<Error>>,
+        capacity: u64,
+    ) -> Result<Self> {
+        Self::options().mode(OpenMode::OpenOrCreate).capacity(capacity).open(name)
+    }
+
+    /// Sends a message, waiting for room if there is none.
+    ///
+    /// # Errors
+    ///
+    /// - [`SendError::TooLong`] if it is longer than [`max_len`](Self::max_len).
+    /// - [`SendError::PeerGone`] if there is no room and the receiver has died or left, within
+    ///   the [liveness interval](Options::liveness_interval).
+    /// - [`SendError::Corrupt`] if the ring's memory was damaged.
+    #[inline]
+    pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        match self.send_at_once(message) {
+            Err(SendError::Full) => self.send_until(message, Deadline::Never),
+            result => result,
+        }
+    }
+
+    /// Sends a message if there is room.
+    ///
+    /// # Errors
+    ///
+    /// - [`SendError::Full`] if there is none.
+    /// - [`SendError::TooLong`] and [`SendError::Corrupt`] as for [`send`](Self::send).
+    #[inline]
+    pub fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.write(message, Look::Exact)?;
+        self.producer.publish();
+        Ok(())
+    }
+
+    /// As `try_send`, for those who wait otherwise.
+    #[inline(always)]
+    fn send_at_once(&mut self, message: &[u8]) -> Result<(), SendError> {
+        self.write(message, Look::Cheap)?;
+        self.producer.publish();
+        Ok(())
+    }
+
+    /// Sends a message, waiting for room for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::TimedOut`].
+    pub fn send_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), SendError> {
+        match self.send_at_once(message) {
+            Err(SendError::Full) => self.send_until(message, Deadline::after(timeout)),
+            result => result,
+        }
+    }
+
+    /// Sends a message, waiting for room until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send), and [`SendError::TimedOut`].
+    pub fn send_deadline(&mut self, message: &[u8], deadline: Instant) -> Result<(), SendError> {
+        match self.send_at_once(message) {
+            Err(SendError::Full) => self.send_until(message, Deadline::at(deadline)),
+            result => result,
+        }
+    }
+
+    /// Starts a batch: messages that are published together.
+    pub fn batch(&mut self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
+    /// Reserves room for a message of `len` bytes, waiting for it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn reserve(&mut self, len: usize) -> Result<Grant<'_>, SendError> {
+        self.reserve_until(len, Deadline::Never)
+    }
+
+    /// Reserves room for a message of `len` bytes if there is some.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_reserve(&mut self, len: usize) -> Result<Grant<'_>, SendError> {
+        let room = self.room(len, Look::Exact)?;
+        Ok(Grant::new(&mut self.producer, room, true))
+    }
+
+    /// Reserves room for a message of `len` bytes, waiting for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn reserve_timeout(
+        &mut self,
+        len: usize,
+        timeout: Duration,
+    ) -> Result<Grant<'_>, SendError> {
+        self.reserve_until(len, Deadline::after(timeout))
+    }
+
+    /// Reserves room for a message of `len` bytes, waiting until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_deadline`](Self::send_deadline).
+    pub fn reserve_deadline(
+        &mut self,
+        len: usize,
+        deadline: Instant,
+    ) -> Result<Grant<'_>, SendError> {
+        self.reserve_until(len, Deadline::at(deadline))
+    }
+
+    fn reserve_until(&mut self, len: usize, deadline: Deadline) -> Result<Grant<'_>, SendError> {
+        let room = match self.room(len, Look::Cheap) {
+            Err(SendError::Full) => self.wait_for_room(len, deadline)?,
+            room => room?,
+        };
+        Ok(Grant::new(&mut self.producer, room, true))
+    }
+
+    /// Writes a message without publishing it.
+    #[inline]
+    pub(super) fn write(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
+        let room = self.room(message.len(), look)?;
+        self.fill(room, message);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn fill(&mut self, room: Room, message: &[u8]) {
+        let position = room.position.wrapping_add(RECORD_HEADER);
+        self.producer.shared.region().write(position, message);
+        self.producer.commit(room, message.len());
+    }
+
+    #[inline(always)]
+    fn room(&mut self, len: usize, look: Look) -> Result<Room, SendError> {
+        if len > self.producer.max_len() {
+            return Err(SendError::TooLong { len, max: self.producer.max_len() });
+        }
+        self.producer.room(len, look)?.ok_or(SendError::Full)
+    }
+
+    #[cold]
+    pub(super) fn send_until(
+        &mut self,
+        message: &[u8],
+        deadline: Deadline,
+    ) -> Result<(), SendError> {
+        let room = self.wait_for_room(message.len(), deadline)?;
+        self.fill(room, message);
+        self.producer.publish();
+        Ok(())
+    }
+
+    #[cold]
+    fn wait_for_room(&mut self, len: usize, deadline: Deadline) -> Result<Room, SendError> {
+        let Self { producer, attachment } = self;
+        let mut failed = None;
+        let found = attachment.spin(|| match producer.room(len, Look::Cheap) {
+            Ok(room) => room,
+            Err(corrupt) => {
+                failed = Some(corrupt);
+                None
+            }
+        });
+        if let Some(corrupt) = failed {
+            return Err(corrupt.into());
+        }
+        if let Some(room) = found {
+            return Ok(room);
+        }
+        match attachment.sleep(deadline, || producer.room(len, Look::Exact)) {
+            Ok(Some(room)) => Ok(room),
+            Ok(None) => Err(SendError::TimedOut),
+            Err(Broken::PeerGone) => Err(SendError::PeerGone),
+            Err(Broken::Corrupt(corrupt)) => Err(corrupt.into()),
+        }
+    }
+
+    /// Bytes of the longest message that the ring takes: its capacity less 8.
+    pub fn max_len(&self) -> usize {
+        self.producer.max_len()
+    }
+
+    /// Bytes that the ring holds, 8 of them per message for its length, and up to 7 so that
+    /// the next message starts at a multiple of 8.
+    pub fn capacity(&self) -> u64 {
+        self.producer.shared.region().size()
+    }
+
+    /// Bytes that were sent and are not received yet, counted as for [`capacity`](Self::capacity).
+    ///
+    /// # Errors
+    ///
+    /// [`Corrupt`] if the ring's memory was damaged.
+    pub fn backlog(&mut self) -> Result<u64, Corrupt> {
+        self.producer.backlog()
+    }
+
+    /// Whether the receiver is there, asking the kernel.
+    pub fn peer(&mut self) -> Peer {
+        self.attachment.peer()
+    }
+
+    /// Waits until a receiver is there; `false` if none came in time.
+    pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
+        self.attachment.wait_for_peer(Deadline::after(timeout))
+    }
+
+    /// Whether this end created the ring.
+    pub fn disposition(&self) -> Disposition {
+        self.attachment.memory.disposition()
+    }
+
+    /// The ring's name; none for one of [`pair`](super::pair).
+    pub fn name(&self) -> Option<&Name> {
+        self.attachment.memory.name()
+    }
+
+    /// Leaves the name alone when this end is dropped, whatever [`Cleanup`](crate::Cleanup) says.
+    pub fn keep(&self) {
+        self.attachment.memory.keep();
+    }
+
+    /// Removes the name now, if it still means this ring.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if the name is gone or means another object.
+    pub fn unlink(&self) -> Result<()> {
+        self.attachment.memory.unlink_self()
+    }
+}

@@ -1,0 +1,204 @@
+//! What both ends of an spsc ring share: the header, who sits where, sleeping and waking.
+
+use std::sync::Arc;
+
+use rustix::time::Timespec;
+
+use crate::ring::error::Corrupt;
+use crate::ring::layout::Preamble;
+#[cfg(not(loom))]
+use crate::ring::memory::Header as AtomicHeader;
+use crate::ring::memory::{Memory, Region};
+use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering};
+use crate::ring::wait::{Bed, processor};
+
+/// The header. Each field has lines of its own, since each has one writer.
+///
+/// Positions count bytes ever written, and are multiples of 8.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Header {
+    pub(crate) preamble: Line<Preamble>,
+    /// Where the next record will start: all before it is published. Written by the sender.
+    pub(crate) tail: Line<AtomicU64>,
+    /// All before it may be overwritten; lags behind `taken`. Written by the receiver.
+    pub(crate) head: Line<AtomicU64>,
+    /// All before it has been received, exactly: where a new receiver goes on.
+    pub(crate) taken: Line<AtomicU64>,
+    /// Not zero while the receiver sleeps.
+    pub(crate) receiver_sleeps: Line<FutexWord>,
+    /// Not zero while the sender sleeps.
+    pub(crate) sender_sleeps: Line<FutexWord>,
+    /// The sender's and the receiver's.
+    pub(crate) seats: [Line<Seat>; 2],
+}
+
+#[cfg(not(loom))]
+// SAFETY: `Preamble`, `Seat` and the rest are atomics only.
+unsafe impl AtomicHeader for Header {}
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(std::mem::offset_of!(Header, tail) == 128);
+    assert!(std::mem::offset_of!(Header, head) == 256);
+    assert!(std::mem::offset_of!(Header, taken) == 384);
+    assert!(std::mem::offset_of!(Header, receiver_sleeps) == 512);
+    assert!(std::mem::offset_of!(Header, sender_sleeps) == 640);
+    assert!(std::mem::offset_of!(Header, seats) == 768);
+    assert!(size_of::<Header>() == 1024);
+};
+
+/// Who sits at an end.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Seat {
+    /// How often the seat has been taken; zero: nobody has come yet.
+    pub(crate) arrivals: AtomicU32,
+    /// Not zero from arrival until an orderly departure.
+    pub(crate) present: AtomicU32,
+    /// The process, for people.
+    pub(crate) process: AtomicU32,
+    /// The processor it last slept or woke somebody on, counted from one.
+    pub(crate) processor: AtomicU32,
+}
+
+/// The ends, as the header numbers their seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Sender = 0,
+    Receiver = 1,
+}
+
+impl End {
+    pub(crate) fn peer(self) -> Self {
+        match self {
+            Self::Sender => Self::Receiver,
+            Self::Receiver => Self::Sender,
+        }
+    }
+
+    pub(crate) fn seat(self) -> u32 {
+        self as u32
+    }
+}
+
+/// The memory of a ring and how to order accesses to it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) memory: Memory<Header, Region>,
+    pub(crate) fences: Fences,
+}
+
+impl Shared {
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &Header {
+        self.memory.header()
+    }
+
+    #[inline(always)]
+    pub(crate) fn region(&self) -> &Region {
+        self.memory.region()
+    }
+
+    pub(crate) fn seat(&self, end: End) -> &Seat {
+        let [sender, receiver] = &self.header().seats;
+        match end {
+            End::Sender => &sender.0,
+            End::Receiver => &receiver.0,
+        }
+    }
+
+    /// The word that `end` sleeps on.
+    #[inline(always)]
+    fn sleeps(&self, end: End) -> &FutexWord {
+        match end {
+            End::Sender => &self.header().sender_sleeps.0,
+            End::Receiver => &self.header().receiver_sleeps.0,
+        }
+    }
+
+    /// After a publication: wakes `sleeper` if it sleeps.
+    #[inline(always)]
+    pub(crate) fn notify(&self, sleeper: End) {
+        self.fences.publisher();
+        if self.sleeps(sleeper).load(Ordering::Relaxed) != 0 {
+            self.wake(sleeper);
+        }
+    }
+
+    #[cold]
+    pub(crate) fn wake(&self, sleeper: End) {
+        let word = self.sleeps(sleeper);
+        // One wake per sleep: whoever takes the announcement back makes the call.
+        if word.swap(0, Ordering::AcqRel) != 0 {
+            self.seat(sleeper.peer()).processor.store(processor(), Ordering::Relaxed);
+            word.wake_all();
+        }
+    }
+
+    /// Says that `end` is there, and tells its peer.
+    #[cfg_attr(loom, allow(dead_code))]
+    pub(crate) fn arrive(&self, end: End) {
+        let seat = self.seat(end);
+        seat.process.store(std::process::id(), Ordering::Relaxed);
+        seat.processor.store(0, Ordering::Relaxed);
+        seat.present.store(1, Ordering::Release);
+        seat.arrivals.fetch_add(1, Ordering::AcqRel);
+        self.notify(end.peer());
+    }
+
+    /// Says that `end` has left, and tells its peer.
+    pub(crate) fn depart(&self, end: End) {
+        self.seat(end).present.store(0, Ordering::Release);
+        self.notify(end.peer());
+    }
+
+    /// Whether `end` has been there and has left in an orderly way.
+    pub(crate) fn has_departed(&self, end: End) -> bool {
+        let seat = self.seat(end);
+        // A newcomer says that it is present before it counts itself, so that a first
+        // arrival is never mistaken for a departure.
+        seat.arrivals.load(Ordering::Acquire) != 0 && seat.present.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Where `end` sleeps. It sleeps alone, so that the announcement is the futex word.
+#[derive(Debug)]
+pub(crate) struct SeatBed {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) end: End,
+}
+
+impl Bed for SeatBed {
+    fn announce(&self) -> u32 {
+        self.shared.seat(self.end).processor.store(processor(), Ordering::Relaxed);
+        self.shared.sleeps(self.end).store(1, Ordering::Relaxed);
+        1
+    }
+
+    fn withdraw(&self) {
+        self.shared.sleeps(self.end).store(0, Ordering::Relaxed);
+    }
+
+    fn sleep(&self, expected: u32, timeout: Option<Timespec>) {
+        self.shared.sleeps(self.end).wait(expected, timeout);
+    }
+
+    fn shares_processor(&self) -> bool {
+        let ours = processor();
+        ours != 0 && self.shared.seat(self.end.peer()).processor.load(Ordering::Relaxed) == ours
+    }
+}
+
+/// A position that its only writer could not have written.
+#[cold]
+pub(crate) fn corrupt(what: &'static str, offset: u64, found: u64) -> Corrupt {
+    Corrupt { what, offset, found }
+}
+
+/// Offsets of the words that errors name.
+pub(crate) mod offset {
+    pub(crate) const TAIL: u64 = 128;
+    pub(crate) const HEAD: u64 = 256;
+    pub(crate) const TAKEN: u64 = 384;
+}

@@ -1,0 +1,203 @@
+//! Waiting: an adaptive spin, then a sleep that a publication ends.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use rustix::time::Timespec;
+
+use super::primitive::Fences;
+use crate::deadline::Deadline;
+
+/// How many looks a spin has: about 25 microseconds where a pause takes 25 nanoseconds, enough
+/// to cover the wake of a peer and the time that it needs to answer.
+///
+/// It is a cliff: a spin shorter than a wake never succeeds, since once both sides sleep
+/// every answer takes a wake.
+const BUDGET: u32 = if cfg!(loom) { 0 } else { 1000 };
+/// The most waits that go by without a spin after spins that failed.
+const SKIP_MAX: u32 = 1024;
+/// The most pauses between two looks.
+const GAP_MAX: u32 = 16;
+
+/// How a handle waits: what it has learnt. Shared by the threads that use the handle, in which
+/// case they learn from each other.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    /// Looks per spin; none if the handle is not to spin.
+    budget: u32,
+    /// Waits to come without a spin.
+    skip: AtomicU32,
+    /// Waits to skip after the next spin that fails.
+    penalty: AtomicU32,
+    /// Pauses between two looks.
+    gap: AtomicU32,
+    /// Whether the peer ran on our processor when we last slept: it can't run while we spin.
+    shares_processor: AtomicBool,
+}
+
+impl Spin {
+    pub(crate) fn new(enabled: bool) -> Self {
+        let budget = if enabled && has_several_processors() { BUDGET } else { 0 };
+        Self {
+            budget,
+            skip: AtomicU32::new(0),
+            penalty: AtomicU32::new(1),
+            gap: AtomicU32::new(1),
+            shares_processor: AtomicBool::new(false),
+        }
+    }
+
+    /// Looks until something is found or the budget is spent.
+    #[inline]
+    pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        if self.budget == 0 || self.shares_processor.load(Relaxed) {
+            return None;
+        }
+        let skip = self.skip.load(Relaxed);
+        if skip > 0 {
+            self.skip.store(skip - 1, Relaxed);
+            return None;
+        }
+        let gap = self.gap.load(Relaxed);
+        let mut left = self.budget;
+        while left > 0 {
+            if let Some(found) = look() {
+                self.penalty.store(1, Relaxed);
+                return Some(found);
+            }
+            let pauses = gap.min(left);
+            for _ in 0..pauses {
+                std::hint::spin_loop();
+            }
+            left -= pauses;
+        }
+        let penalty = self.penalty.load(Relaxed);
+        self.skip.store(penalty, Relaxed);
+        self.penalty.store((penalty * 2).min(SKIP_MAX), Relaxed);
+        None
+    }
+
+    /// Learns how many messages came since the last wait: where they come in streams, looking
+    /// less often leaves the line to the peer; in a dialogue, every look counts.
+    #[inline]
+    pub(crate) fn served(&self, messages: u32) {
+        let gap = self.gap.load(Relaxed);
+        self.gap
+            .store(if messages > 1 { (gap * 2).min(GAP_MAX) } else { (gap / 2).max(1) }, Relaxed);
+    }
+
+    /// Learns on which processors we and the peer were when we slept.
+    fn slept(&self, shares_processor: bool) {
+        if self.shares_processor.swap(shares_processor, Relaxed) && !shares_processor {
+            self.skip.store(0, Relaxed);
+        }
+    }
+}
+
+/// Whether the machine has more than one processor; that a peer is pinned to ours shows in time.
+fn has_several_processors() -> bool {
+    let online = || std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
+    cfg!(loom)
+        || std::thread::available_parallelism().is_ok_and(|n| n.get() > 1)
+        || online().trim() != "0"
+}
+
+/// What a wait ends with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Waited<T> {
+    Found(T),
+    TimedOut,
+}
+
+/// How one shape of ring announces a sleep and sleeps.
+pub(crate) trait Bed {
+    /// Says that we are about to sleep; gives what the sleep compares with.
+    fn announce(&self) -> u32;
+    /// Takes the announcement back, where it is ours alone.
+    fn withdraw(&self);
+    /// Sleeps until a publication after `announce`, at most as long as `timeout`.
+    fn sleep(&self, expected: u32, timeout: Option<Timespec>);
+    /// Whether the peer was last seen on the processor that we are on.
+    fn shares_processor(&self) -> bool;
+}
+
+/// Sleeps, as often as necessary, until `look` finds something or the deadline passes.
+///
+/// `watch` is called before the first sleep with `false`, and after every `interval` in which
+/// nothing happened with `true`: it finds out whether the peer is still there.
+pub(crate) fn sleep_until<T, E>(
+    bed: &impl Bed,
+    spin: &Spin,
+    fences: Fences,
+    deadline: Deadline,
+    interval: Duration,
+    mut look: impl FnMut() -> Result<Option<T>, E>,
+    mut watch: impl FnMut(bool) -> Result<(), E>,
+) -> Result<Waited<T>, E> {
+    let mut thorough = false;
+    loop {
+        let expected = bed.announce();
+        fences.sleeper();
+        match look() {
+            Ok(None) => {}
+            Ok(Some(found)) => {
+                bed.withdraw();
+                return Ok(Waited::Found(found));
+            }
+            Err(error) => {
+                bed.withdraw();
+                return Err(error);
+            }
+        }
+        if let Err(error) = watch(thorough) {
+            bed.withdraw();
+            return Err(error);
+        }
+        let remaining = deadline.remaining();
+        if matches!(remaining, Some(Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            bed.withdraw();
+            return Ok(Waited::TimedOut);
+        }
+        let nap = match fences {
+            Fences::Denied => interval.min(NAP),
+            _ => interval,
+        };
+        let before = std::time::Instant::now();
+        bed.sleep(expected, shorter(remaining, nap));
+        thorough = before.elapsed() >= nap;
+        spin.slept(bed.shares_processor());
+        if let Some(found) = look()? {
+            bed.withdraw();
+            return Ok(Waited::Found(found));
+        }
+    }
+}
+
+/// How long a process sleeps that nobody can be sure to wake.
+const NAP: Duration = Duration::from_millis(1);
+
+fn shorter(remaining: Option<Timespec>, interval: Duration) -> Option<Timespec> {
+    let interval = Timespec {
+        tv_sec: i64::try_from(interval.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: i64::from(interval.subsec_nanos()),
+    };
+    match remaining {
+        Some(left) if (left.tv_sec, left.tv_nsec) < (interval.tv_sec, interval.tv_nsec) => {
+            Some(left)
+        }
+        _ if interval.tv_sec == i64::MAX => None,
+        _ => Some(interval),
+    }
+}
+
+/// Which processor this thread runs on, counted from one; zero where that can't be known.
+pub(crate) fn processor() -> u32 {
+    #[cfg(all(target_os = "linux", not(loom)))]
+    {
+        u32::try_from(rustix::thread::sched_getcpu()).map_or(0, |cpu| cpu.saturating_add(1))
+    }
+    #[cfg(not(all(target_os = "linux", not(loom))))]
+    {
+        0
+    }
+}

@@ -1,0 +1,4 @@
+//! Rings, from their API on: one file per topic.
+
+mod mpmc;
+mod spsc;

@@ -1,0 +1,263 @@
+//! The spsc ring within one process: messages, capacity, waiting, in place, in batches.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use posix_ipc::ring::spsc::{self, Peer, Receiver, Sender};
+use posix_ipc::ring::{ReceiveError, SendError};
+use posix_ipc::{Cleanup, Disposition, Error, OpenMode};
+use testutil::names::unique;
+use testutil::watchdog::watchdog;
+
+fn bytes(seed: u64, len: usize) -> Vec<u8> {
+    (0..len as u64).map(|i| (seed.wrapping_mul(31).wrapping_add(i.wrapping_mul(7))) as u8).collect()
+}
+
+#[test]
+fn messages_of_every_length_arrive_as_sent_and_in_order() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let max = sender.max_len();
+    assert_eq!(max, 4088);
+    for round in 0..3 {
+        for len in (0..300).chain([511, 512, 1000, 2000, 4000, max - 1, max]) {
+            let message = bytes(round, len);
+            sender.send(&message).unwrap();
+            assert_eq!(receiver.receive_vec().unwrap(), message, "{len} bytes");
+        }
+    }
+}
+
+#[test]
+fn a_stream_larger_than_the_ring_keeps_its_order() {
+    let _watchdog = watchdog(120);
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let count = 50_000u64;
+    let thread = std::thread::spawn(move || {
+        for i in 0..count {
+            sender.send(&bytes(i, (i % 700) as usize)).unwrap();
+        }
+    });
+    for i in 0..count {
+        assert_eq!(receiver.receive_vec().unwrap(), bytes(i, (i % 700) as usize));
+    }
+    thread.join().unwrap();
+    assert_eq!(receiver.receive(&mut []), Err(ReceiveError::PeerGone));
+}
+
+#[test]
+fn a_full_ring_says_so_and_takes_more_after_one_message_was_taken() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let mut sent = 0;
+    while sender.try_send(&[7; 92]).is_ok() {
+        sent += 1;
+    }
+    assert_eq!(sent, 4096 / 104);
+    assert_eq!(sender.try_send(&[7; 92]), Err(SendError::Full));
+    assert_eq!(sender.send_timeout(&[7; 92], Duration::from_millis(2)), Err(SendError::TimedOut));
+    receiver.receive(&mut [0; 92]).unwrap();
+    assert_eq!(sender.try_send(&[7; 92]), Ok(()));
+    assert_eq!(sender.try_send(&[7; 92]), Err(SendError::Full));
+}
+
+#[test]
+fn a_message_over_the_longest_is_refused_and_harms_nothing() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let error = sender.send(&[0; 4089]).unwrap_err();
+    assert_eq!(error, SendError::TooLong { len: 4089, max: 4088 });
+    sender.send(b"next").unwrap();
+    assert_eq!(receiver.receive_vec().unwrap(), b"next");
+}
+
+#[test]
+fn a_short_buffer_leaves_the_message_there() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    sender.send(b"twelve bytes").unwrap();
+    let error = receiver.receive(&mut [0; 4]).unwrap_err();
+    assert_eq!(error, ReceiveError::TooShort { len: 12, buffer: 4 });
+    let mut buffer = [0; 64];
+    assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(12)));
+    assert_eq!(&buffer[..12], b"twelve bytes");
+}
+
+#[test]
+fn timeouts_and_deadlines_last_and_then_give_none() {
+    let (_sender, mut receiver) = spsc::pair(4096).unwrap();
+    let start = Instant::now();
+    let timeout = Duration::from_millis(30);
+    assert_eq!(receiver.receive_timeout(&mut [], timeout), Ok(None));
+    assert!(start.elapsed() >= timeout);
+    assert_eq!(receiver.receive_deadline(&mut [], start), Ok(None));
+    assert!(receiver.peek_timeout(Duration::from_millis(1)).unwrap().is_none());
+    assert!(receiver.try_peek().unwrap().is_none());
+}
+
+#[test]
+fn a_grant_that_is_dropped_was_never_there() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    drop(sender.reserve(100).unwrap());
+    let mut grant = sender.reserve(10).unwrap();
+    grant.write_all(b"first").unwrap();
+    grant.write_all(b"second").unwrap_err();
+    assert!(grant.write_at(6, b"12345").is_err());
+    grant.write_at(5, b"-pad!").unwrap();
+    grant.truncate(9);
+    grant.commit();
+    let record = receiver.peek().unwrap();
+    assert_eq!(record.to_vec(), b"first-pad");
+    let mut text = String::new();
+    record.reader().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "first-pad");
+    assert!(record.read_at(8, &mut [0; 2]).is_err());
+    let _ = record;
+    assert_eq!(receiver.peek().unwrap().len(), 9, "a record stays until it is released");
+    receiver.peek().unwrap().release();
+    assert!(receiver.try_peek().unwrap().is_none());
+}
+
+#[test]
+fn a_batch_is_published_at_once_when_it_ends() {
+    let (mut sender, mut receiver) = spsc::pair(1 << 16).unwrap();
+    let mut batch = sender.batch();
+    batch.send(b"one").unwrap();
+    batch.try_send(b"two").unwrap();
+    assert!(receiver.try_peek().unwrap().is_none());
+    batch.flush();
+    assert_eq!(receiver.receive_vec().unwrap(), b"one");
+    batch.send(b"three").unwrap();
+    drop(batch);
+    let mut lengths = Vec::new();
+    assert_eq!(receiver.drain(|record| lengths.push(record.len())).unwrap(), 2);
+    assert_eq!(lengths, [3, 5]);
+}
+
+#[test]
+fn an_end_can_be_taken_once_and_again_when_it_is_free() {
+    let name = unique("seat");
+    let mut sender = Sender::create(&*name, 4096).unwrap();
+    let error = Sender::open(&*name).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ResourceBusy);
+    sender.send(b"one").unwrap();
+    sender.keep();
+    drop(sender);
+    let mut sender = Sender::open(&*name).unwrap();
+    sender.send(b"two").unwrap();
+    let mut receiver = Receiver::open(&*name).unwrap();
+    assert_eq!(receiver.receive_vec().unwrap(), b"one");
+    drop(receiver);
+    let mut receiver = Receiver::open(&*name).unwrap();
+    assert_eq!(receiver.receive_vec().unwrap(), b"two");
+}
+
+#[test]
+fn a_blocked_end_learns_at_once_of_an_orderly_departure() {
+    let _watchdog = watchdog(60);
+    let name = unique("leave");
+    let never = Duration::MAX;
+    let sender =
+        Sender::options().mode(OpenMode::CreateNew).liveness_interval(never).open(&*name).unwrap();
+    let mut receiver = Receiver::options().liveness_interval(never).open(&*name).unwrap();
+    assert_eq!(receiver.peer(), Peer::Here);
+    let thread = std::thread::spawn(move || {
+        let result = receiver.receive_vec();
+        (receiver, result)
+    });
+    drop(sender);
+    let (mut receiver, result) = thread.join().unwrap();
+    assert_eq!(result, Err(ReceiveError::PeerGone));
+    assert_eq!(receiver.peer(), Peer::Gone);
+}
+
+#[test]
+fn a_full_senders_receiver_leaves_and_the_next_one_takes_over() {
+    let _watchdog = watchdog(60);
+    let name = unique("takeover");
+    let mut sender = Sender::create(&*name, 4096).unwrap();
+    assert_eq!(sender.peer(), Peer::Awaited);
+    drop(Receiver::open(&*name).unwrap());
+    while sender.try_send(&[1; 120]).is_ok() {}
+    assert_eq!(sender.send(&[2; 120]), Err(SendError::PeerGone));
+    assert!(!sender.wait_for_peer(Duration::from_millis(1)));
+    let mut receiver = Receiver::open(&*name).unwrap();
+    assert!(sender.wait_for_peer(Duration::MAX));
+    while receiver.try_receive_vec().unwrap().is_some() {}
+    sender.send(&[2; 120]).unwrap();
+    assert_eq!(receiver.receive_vec().unwrap(), [2; 120]);
+}
+
+#[test]
+fn one_that_outlives_its_peer_waits_for_the_next() {
+    let _watchdog = watchdog(60);
+    let name = unique("outlive");
+    let mut receiver =
+        Receiver::options().mode(OpenMode::CreateNew).outlive_peer(true).open(&*name).unwrap();
+    drop(Sender::open(&*name).unwrap());
+    assert_eq!(receiver.receive_timeout(&mut [], Duration::from_millis(5)), Ok(None));
+    let thread = std::thread::spawn(move || receiver.receive_vec());
+    Sender::open(&*name).unwrap().send(b"next").unwrap();
+    assert_eq!(thread.join().unwrap().unwrap(), b"next");
+}
+
+#[test]
+fn expectations_are_checked_and_change_nothing() {
+    let name = unique("expect");
+    let sender = Sender::create(&*name, 8192).unwrap();
+    assert_eq!(sender.disposition(), Disposition::Created);
+    assert_eq!(sender.name().unwrap().to_string(), *name);
+    for capacity in [4096, 16384] {
+        let error = Receiver::open_or_create(&*name, capacity).unwrap_err();
+        let Error::Mismatch { property, expected, found, .. } = error else { panic!("{error}") };
+        assert_eq!((property, expected, found), ("capacity", capacity, 8192));
+    }
+    let receiver = Receiver::open_or_create(&*name, 8000).unwrap();
+    assert_eq!(receiver.disposition(), Disposition::Opened);
+    assert_eq!(receiver.capacity(), 8192);
+    let error = Receiver::create(&*name, 8192).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    let error = posix_ipc::ring::mpmc::Sender::open(&*name).unwrap_err();
+    assert!(matches!(error, Error::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn the_creator_removes_the_name_and_the_last_user_does() {
+    let name = unique("cleanup");
+    let sender = Sender::create(&*name, 4096).unwrap();
+    drop(Receiver::open(&*name).unwrap());
+    assert!(std::fs::exists(name.shm_path()).unwrap());
+    drop(sender);
+    assert!(!std::fs::exists(name.shm_path()).unwrap());
+
+    let last =
+        |mode| Sender::options().mode(mode).cleanup(Cleanup::LastUser).capacity(4096).open(&*name);
+    let sender = last(OpenMode::OpenOrCreate).unwrap();
+    let receiver = Receiver::options().cleanup(Cleanup::LastUser).open(&*name).unwrap();
+    drop(sender);
+    assert!(std::fs::exists(name.shm_path()).unwrap());
+    drop(receiver);
+    assert!(!std::fs::exists(name.shm_path()).unwrap());
+}
+
+#[test]
+fn a_ring_leaves_no_descriptors_and_no_mappings_behind() {
+    let name = unique("leak");
+    drop(Sender::create(&*name, 4096).unwrap());
+    let mappings = || testutil::leaks::mappings(&name[1..]);
+    let sender = Sender::create(&*name, 4096).unwrap();
+    assert!(mappings() > 0);
+    drop(sender);
+    assert_eq!(mappings(), 0);
+}
+
+#[test]
+fn fenced_rings_work_as_well() {
+    let name = unique("fenced");
+    let mut sender = Sender::options().mode(OpenMode::CreateNew).fenced(true).open(&*name).unwrap();
+    let mut receiver = Receiver::options().spin(false).open(&*name).unwrap();
+    let _watchdog = watchdog(60);
+    let thread = std::thread::spawn(move || {
+        (0..1000u64).for_each(|i| sender.send(&i.to_ne_bytes()).unwrap());
+    });
+    for i in 0..1000u64 {
+        assert_eq!(receiver.receive_vec().unwrap(), i.to_ne_bytes());
+    }
+    thread.join().unwrap();
+}
