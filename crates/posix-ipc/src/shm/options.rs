@@ -176,7 +176,9 @@ impl SharedMemoryOptions {
     /// As [`open`](Self::open), and a new object has the content that `init` gives it before
     /// anybody else sees it.
     ///
-    /// `init` gets the object mapped, all zero. If it fails, nothing is created.
+    /// `init` gets the object mapped, all zero. If it fails, nothing is created. It may be called
+    /// again: with [`Cleanup::LastUser`](crate::Cleanup::LastUser) another may open and remove the new
+    /// object before this handle has taken its lease, and then another one is made.
     ///
     /// # Errors
     ///
@@ -199,7 +201,7 @@ impl SharedMemoryOptions {
     where
         N: TryInto<Name>,
         N::Error: Into<Error>,
-        F: FnOnce(&Mapping) -> Result<()>,
+        F: FnMut(&Mapping) -> Result<()>,
     {
         let name = name.try_into().map_err(Into::into)?;
         self.run(name, Some(Box::new(init))).map(|(memory, _)| memory)

@@ -19,8 +19,8 @@ use crate::shm::memory::SharedMemory;
 use crate::shm::object::{self, Object};
 use crate::shm::options::{Expected, Memory, SharedMemoryOptions};
 
-/// What gives a new object its content.
-pub(super) type Init<'a> = Box<dyn FnOnce(&Mapping) -> Result<()> + 'a>;
+/// What gives a new object its content; once for each that is made in one run.
+pub(super) type Init<'a> = Box<dyn FnMut(&Mapping) -> Result<()> + 'a>;
 
 /// One run of the open modes for shared memory.
 pub(super) struct Opening<'a> {
@@ -80,7 +80,7 @@ impl<'a> Opening<'a> {
         let name = Some(self.name.clone());
         let object = Arc::new(Object::new(fd, true, self.options.kind, name));
         let mapping = self.populate(&object)?;
-        if let Some(init) = self.init.take() {
+        if let Some(init) = &mut self.init {
             match &mapping {
                 Some(mapping) => init(mapping)?,
                 None => init(&MapOptions::new(&object).map()?)?,

@@ -164,7 +164,7 @@ impl<T: Shareable> SharedBox<T> {
         mut options: SharedMemoryOptions,
         name: Name,
         tag: TypeTag,
-        init: Option<impl FnOnce() -> T>,
+        mut init: Option<impl FnOnce() -> T>,
     ) -> Result<Self> {
         const { Self::NO_DROP };
         let offset = HEADER.next_multiple_of(align_of::<T>());
@@ -175,9 +175,21 @@ impl<T: Shareable> SharedBox<T> {
         let len = offset + size_of::<T>();
         options.size = Some(len as u64);
         options.expected = Expected::AtLeast(HEADER as u64);
-        let memory = options.open_with(&name, |mapping| match init {
-            Some(init) => initialise(mapping, offset, tag, init()),
-            None => Ok(()),
+        // The value is made once, and its bytes are kept for the rare case that the object is lost
+        // to others as soon as it has its name and has to be made again.
+        let mut content = Vec::new();
+        let memory = options.open_with(&name, |mapping| match init.take() {
+            Some(init) => {
+                initialise(mapping, offset, tag, init())?;
+                content = mapping.to_vec(8, len - 8)?;
+                Ok(())
+            }
+            None if content.is_empty() => Ok(()),
+            None => {
+                mapping.write_at(8, &content)?;
+                word_at(mapping, 0)?.store(MAGIC, Ordering::Release);
+                Ok(())
+            }
         })?;
         let mapping = memory.map()?;
         if memory.disposition() == Disposition::Opened {

@@ -320,3 +320,32 @@ fn a_handle_is_close_on_exec_and_leaks_nothing() {
     drop((memory, mapping));
     assert_eq!(testutil::leaks::mappings(&name), 0);
 }
+
+#[test]
+fn a_new_object_has_its_content_also_when_others_remove_it_at_once() {
+    let _watchdog = testutil::watchdog::watchdog(120);
+    let name = names::unique("lost-at-once");
+    let come_and_go = || {
+        for _ in 0..3000 {
+            let opened = SharedMemory::options()
+                .mode(OpenMode::OpenOrCreate)
+                .cleanup(Cleanup::LastUser)
+                .size(64)
+                .open_with(name.as_str(), |mapping| mapping.fill(0, 64, 7));
+            match opened {
+                Ok(memory) => {
+                    let content = memory.map_read().unwrap().to_vec(0, 64).unwrap();
+                    assert_eq!(content, [7; 64]);
+                }
+                Err(error) => assert!(matches!(error, Error::Contended { .. }), "{error}"),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = [(); 3].map(|()| scope.spawn(come_and_go));
+        for thread in threads {
+            thread.join().unwrap();
+        }
+    });
+    assert!(!exists(&name), "the last one removed it");
+}
