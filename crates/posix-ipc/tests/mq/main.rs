@@ -3,6 +3,8 @@
 mod allocations;
 mod cross_process;
 #[cfg(target_os = "linux")]
+mod errno;
+#[cfg(target_os = "linux")]
 mod interop;
 #[cfg(target_os = "linux")]
 mod limits;
@@ -22,6 +24,8 @@ use cross_process::{
     sends_numbers,
 };
 #[cfg(target_os = "linux")]
+use errno::provokes_as_another_user;
+#[cfg(target_os = "linux")]
 use limits::{counts_bytes, meets_sysctls, runs_out_of_descriptors};
 #[cfg(target_os = "linux")]
 use notify::{holds_the_place, is_signalled};
@@ -33,6 +37,7 @@ testutil::roles!(
     meets_anothers_queue,
     meets_sysctls,
     owns_and_waits,
+    provokes_as_another_user,
     runs_out_of_descriptors,
     waits_through_signals,
     creates_and_unlinks,
