@@ -311,8 +311,8 @@ impl Receiver {
     /// # Errors
     ///
     /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink(&self) -> Result<()> {
-        self.participant.memory.unlink_self()
+    pub fn unlink_name(&self) -> Result<()> {
+        self.participant.memory.unlink_name()
     }
 }
 
