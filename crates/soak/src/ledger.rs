@@ -35,8 +35,10 @@ pub(crate) enum Promise {
     /// Once; what a receiver holds when it is killed is lost.
     AtMostOnce,
     /// What a receiver holds when it is killed is delivered again.
-    #[expect(dead_code, reason = "rings will promise it")]
     AtLeastOnce,
+    /// What a receiver copied out just before it was killed is lost, what it was copying is delivered
+    /// again.
+    Once,
 }
 
 /// What was killed in the middle of something.
@@ -69,6 +71,11 @@ impl Ledger {
 
     fn again(&self) -> &AtomicU64 {
         self.0.at(3 * SIDE)
+    }
+
+    /// How many came after younger ones, which only what is delivered again may.
+    pub(crate) fn late(&self) -> &AtomicU64 {
+        self.0.at(3 * SIDE + 2)
     }
 
     /// How many different messages were received.
@@ -111,6 +118,11 @@ impl Ledger {
             self.enter(message);
         }
         self.receiving(receiver).store(0, Ordering::SeqCst);
+    }
+
+    /// Notes a message that is not finished with.
+    pub(crate) fn note(&self, message: Message) {
+        self.enter(message);
     }
 
     fn enter(&self, message: Message) {
@@ -167,6 +179,7 @@ impl Ledger {
         let (may_be_lost, may_come_again) = match promise {
             Promise::AtMostOnce => (uncertain.receives, 0),
             Promise::AtLeastOnce => (0, uncertain.receives),
+            Promise::Once => (uncertain.receives.saturating_sub(found.again), uncertain.receives),
         };
         if lost > may_be_lost {
             let shown = &found.lost[..found.lost.len().min(8)];
@@ -175,6 +188,10 @@ impl Ledger {
         if found.again > may_come_again {
             let again = found.again;
             return Err(format!("{again} received again, at most {may_come_again} may be"));
+        }
+        let late = self.late().load(Ordering::SeqCst);
+        if late > may_come_again {
+            return Err(format!("{late} out of order, at most {may_come_again} may be"));
         }
         Ok(found)
     }
@@ -203,13 +220,12 @@ impl Message {
         into.resize(length.max(Self::HEAD), self.number as u8);
     }
 
-    /// A receiver gets the messages of a sender in the order they were sent.
-    pub(crate) fn check_order(self, last: &mut [Option<u64>]) {
+    /// Whether a receiver gets the messages of each sender in the order they were sent.
+    pub(crate) fn is_in_order(self, last: &mut [Option<u64>]) -> bool {
         let last = &mut last[self.sender as usize];
-        if *last >= Some(self.number) {
-            fail(&format!("{self:?} came after {last:?}"));
-        }
-        *last = Some(self.number);
+        let in_order = *last < Some(self.number);
+        *last = (*last).max(Some(self.number));
+        in_order
     }
 
     fn check(self) -> u64 {

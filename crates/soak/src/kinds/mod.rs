@@ -1,7 +1,10 @@
 //! What is soaked: each kind's objects, roles, and what has to hold in the end.
 
+mod mpmc;
 mod mq;
+mod sem;
 mod shm;
+mod spsc;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,15 +32,26 @@ pub(crate) trait Kind {
 type Make = fn(prefix: &str) -> Result<Box<dyn Kind>, String>;
 
 /// Every kind.
-const KINDS: &[(&str, Make)] = &[("mq", mq::make), ("shm", shm::make)];
+const KINDS: &[(&str, Make)] = &[
+    ("sem", sem::make),
+    ("shm", shm::make),
+    ("mq", mq::make),
+    ("ring-spsc", spsc::make),
+    ("ring-mpmc", mpmc::make),
+];
 
 /// Every role.
 const ROLES: &[(&str, Role)] = &[
+    ("sem-holder", sem::hold),
     ("mq-sender", mq::send),
     ("mq-receiver", mq::receive),
     ("shm-churn", shm::churn),
     ("shm-writer", shm::write),
     ("shm-reader", shm::read),
+    ("spsc-sender", spsc::send),
+    ("spsc-receiver", spsc::receive),
+    ("mpmc-sender", mpmc::send),
+    ("mpmc-receiver", mpmc::receive),
 ];
 
 pub(crate) fn role(name: &str) -> Option<Role> {
@@ -80,7 +94,7 @@ impl fmt::Display for Totals {
             "{rounds} rounds in {seconds:.0} s, {kills} killed, {freezes} stopped for a while"
         )?;
         for ((kind, what), count) in counts {
-            write!(f, "\n  {kind:<6} {what:<44} {count:>12}")?;
+            write!(f, "\n  {kind:<10} {what:<52} {count:>12}")?;
         }
         Ok(())
     }
