@@ -1,6 +1,6 @@
 //! The two implementations that the derive writes.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericParam, Generics, Lifetime, Member, Path, Type, WhereClause, parse_quote};
@@ -10,6 +10,11 @@ use crate::schema;
 
 /// How long the prefix of an extensible type is: version, check, length.
 const PREFIX: usize = 8;
+
+/// Where `ty` stands, so that errors point at it; names are still resolved as the derive's own.
+pub(crate) fn at(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
+}
 
 pub(crate) fn expand(model: &Model) -> TokenStream {
     let message = message(model);
@@ -115,10 +120,10 @@ fn sum(krate: &Path, fields: &[Field]) -> TokenStream {
     let each = fields.iter().filter(|field| !field.skip).map(|field| {
         let Field { ty, binding, .. } = field;
         match &field.with {
-            Some(with) => quote_spanned! {with.span()=>
+            Some(with) => quote_spanned! {at(with)=>
                 <#with as #krate::With<#ty>>::encoded_len(#binding)
             },
-            None => quote_spanned! {ty.span()=>
+            None => quote_spanned! {at(ty)=>
                 <#ty as #krate::Message>::encoded_len(#binding)
             },
         }
@@ -167,15 +172,15 @@ fn encode_fields(krate: &Path, fields: &[Field]) -> TokenStream {
     let each = fields.iter().filter(|field| !field.skip).map(|field| {
         let Field { ty, binding, .. } = field;
         let limit = field.max_len.as_ref().map(|limit| {
-            quote_spanned! {ty.span()=>
+            quote_spanned! {at(ty)=>
                 output.limit_count(<#ty as #krate::derived::Limited>::count(#binding), #limit);
             }
         });
         let put = match &field.with {
-            Some(with) => quote_spanned! {with.span()=>
+            Some(with) => quote_spanned! {at(with)=>
                 <#with as #krate::With<#ty>>::encode(#binding, output)
             },
-            None => quote_spanned! {ty.span()=>
+            None => quote_spanned! {at(ty)=>
                 <#ty as #krate::Message>::encode(#binding, output)
             },
         };
@@ -310,16 +315,16 @@ fn decode_fields(krate: &Path, fields: &[Field]) -> TokenStream {
         let Field { ty, binding, since, .. } = field;
         let default = match &field.default {
             Some(expression) => expression.to_token_stream(),
-            None => quote_spanned!(ty.span()=> <#ty as #krate::derived::Default>::default()),
+            None => quote_spanned!(at(ty)=> <#ty as #krate::derived::Default>::default()),
         };
         if field.skip {
             return quote!(let #binding: #ty = #default;);
         }
         let get = match &field.with {
-            Some(with) => quote_spanned! {with.span()=>
+            Some(with) => quote_spanned! {at(with)=>
                 <#with as #krate::With<#ty>>::decode(input)
             },
-            None => quote_spanned! {ty.span()=> <#ty as #krate::Decode<'__de>>::decode(input) },
+            None => quote_spanned! {at(ty)=> <#ty as #krate::Decode<'__de>>::decode(input) },
         };
         let get = match field.recursive {
             true => quote!(input.nested(|input| #get)?),
@@ -394,7 +399,7 @@ fn names(ty: &Type, ident: &Ident) -> bool {
 /// The generics with the lifetime of the bytes that are read.
 fn with_lifetime(generics: &Generics) -> Generics {
     let mut generics = generics.clone();
-    let lifetime = Lifetime::new("'__de", proc_macro2::Span::call_site());
+    let lifetime = Lifetime::new("'__de", Span::call_site());
     let parameter = GenericParam::Lifetime(syn::LifetimeParam::new(lifetime));
     generics.params.insert(0, parameter);
     generics

@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{Path, Type};
 
+use crate::code::at;
 use crate::model::{Body, Field, Id, Model, Variant};
 
 /// `const SCHEMA`.
@@ -93,8 +93,8 @@ fn type_hash(krate: &Path, field: &Field) -> TokenStream {
         return quote!(#krate::SchemaHasher::new("recursive").text(#text).finish());
     }
     match &field.with {
-        Some(with) => quote_spanned!(with.span()=> <#with as #krate::With<#ty>>::HASH),
-        None => quote_spanned!(ty.span()=> <#ty as #krate::Message>::SCHEMA.embedded),
+        Some(with) => quote_spanned!(at(with)=> <#with as #krate::With<#ty>>::HASH),
+        None => quote_spanned!(at(ty)=> <#ty as #krate::Message>::SCHEMA.embedded),
     }
 }
 
@@ -138,9 +138,9 @@ fn least(krate: &Path, fields: &[Field]) -> TokenStream {
         match (&field.with, field.recursive) {
             (_, true) => quote!(0),
             (Some(with), _) => {
-                quote_spanned!(with.span()=> <#with as #krate::With<#ty>>::MIN_LEN)
+                quote_spanned!(at(with)=> <#with as #krate::With<#ty>>::MIN_LEN)
             }
-            (None, _) => quote_spanned!(ty.span()=> <#ty as #krate::Message>::MIN_LEN),
+            (None, _) => quote_spanned!(at(ty)=> <#ty as #krate::Message>::MIN_LEN),
         }
     });
     quote!((0usize #(+ #each)*))
@@ -161,7 +161,7 @@ fn field_most(krate: &Path, field: &Field) -> TokenStream {
         return quote!(#krate::derived::None);
     }
     match (&field.max_len, &field.with) {
-        (Some(max_len), _) => quote_spanned! {ty.span()=>
+        (Some(max_len), _) => quote_spanned! {at(ty)=>
             #krate::derived::max_of(
                 4,
                 #max_len,
@@ -169,8 +169,8 @@ fn field_most(krate: &Path, field: &Field) -> TokenStream {
             )
         },
         (None, Some(with)) => {
-            quote_spanned!(with.span()=> <#with as #krate::With<#ty>>::MAX_LEN)
+            quote_spanned!(at(with)=> <#with as #krate::With<#ty>>::MAX_LEN)
         }
-        (None, None) => quote_spanned!(ty.span()=> <#ty as #krate::Message>::MAX_LEN),
+        (None, None) => quote_spanned!(at(ty)=> <#ty as #krate::Message>::MAX_LEN),
     }
 }

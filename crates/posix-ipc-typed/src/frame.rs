@@ -284,6 +284,28 @@ impl<'a> Frame<'a> {
         })
     }
 
+    /// The frame that a message would have had, had it come in one.
+    #[cfg(feature = "transport")]
+    pub(crate) fn assembled(
+        message: &'a Received,
+        sequence: u32,
+        correlation: Option<Correlation>,
+        payload: &'a [u8],
+    ) -> Self {
+        Self {
+            fingerprint: message.fingerprint(),
+            lineage: message.lineage(),
+            version: message.version(),
+            name: message.name(),
+            sequence,
+            checksum: false,
+            fragment: None,
+            reference: false,
+            correlation,
+            payload,
+        }
+    }
+
     /// The type that the frame says it carries.
     pub fn received(&self) -> Received {
         Received::new(self.name, self.version, self.fingerprint, self.lineage)
@@ -463,7 +485,7 @@ impl FrameOptions {
     }
 
     /// The length of the longest frame of a `T`, if there is one.
-    pub const fn max_len<T: Message>(&self) -> Option<usize> {
+    pub const fn max_len<T: Message + ?Sized>(&self) -> Option<usize> {
         match T::MAX_LEN {
             Some(length) => length.checked_add(self.overhead(&T::SCHEMA)),
             None => None,

@@ -35,27 +35,87 @@ extern crate alloc;
 extern crate self as posix_ipc_typed;
 
 mod compat;
+#[cfg(feature = "transport")]
+mod ends;
 mod error;
+#[cfg(feature = "std")]
+mod fragment;
 mod frame;
 mod impls;
+#[cfg(feature = "transport")]
+mod inbox;
+#[cfg(feature = "transport")]
+mod large;
 mod message;
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+mod queue;
 mod reader;
+#[cfg(feature = "transport")]
+mod receiver;
+#[cfg(feature = "transport")]
+mod request;
+#[cfg(feature = "transport")]
+mod router;
 mod schema;
+#[cfg(feature = "transport")]
+mod sender;
+#[cfg(feature = "transport")]
+pub mod transport;
 mod with;
 mod writer;
 
 pub use compat::{MismatchReason, Received, TypeMismatch};
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub use ends::QueueConnect;
+#[cfg(all(feature = "transport", target_os = "linux"))]
+pub use ends::RingConnect;
 pub use error::{DecodeError, EncodeError};
+#[cfg(feature = "std")]
+pub use fragment::{DropReason, Dropped, Drops, Reassembly, ReassemblyLimits};
 pub use frame::{
     Correlation, Fragment, Frame, FrameError, FrameOptions, HEADER_LEN, LONGEST_NAME, PayloadError,
 };
+#[cfg(feature = "transport")]
+pub use inbox::{Envelope, ReceiveError};
+#[cfg(feature = "transport")]
+pub use large::{LargeError, collect_payloads};
 pub use message::{Decode, DecodeOwned, Message};
 #[cfg(feature = "derive")]
 pub use posix_ipc_typed_derive::Message;
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub use queue::{message_size, queue_options};
 pub use reader::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Reader};
+#[cfg(feature = "transport")]
+pub use receiver::{Iter, Receiver};
+#[cfg(feature = "transport")]
+pub use request::{CallError, Client, Connect, ReplyTo, ServeError, Server, client_id};
+#[cfg(feature = "transport")]
+pub use router::Router;
 pub use schema::{Schema, SchemaHasher};
+#[cfg(feature = "transport")]
+pub use sender::{SendError, Sender};
 pub use with::{Varint, With};
 pub use writer::Writer;
+
+/// What a [`Sender`] sends over if nothing else is said.
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub type DefaultSender = posix_ipc::mq::Sender;
+/// What a [`Sender`] sends over if nothing else is said; this system has no message queues.
+#[cfg(all(feature = "transport", any(target_vendor = "apple", target_os = "openbsd")))]
+pub type DefaultSender = Box<dyn transport::SendFrames>;
+/// What a [`Receiver`] receives over if nothing else is said.
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub type DefaultReceiver = posix_ipc::mq::Receiver;
+/// What a [`Receiver`] receives over if nothing else is said; this system has no message queues.
+#[cfg(all(feature = "transport", any(target_vendor = "apple", target_os = "openbsd")))]
+pub type DefaultReceiver = Box<dyn transport::ReceiveFrames>;
+
+/// How a [`Server`] finds its clients if nothing else is said.
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub type DefaultConnect = QueueConnect;
+/// How a [`Server`] finds its clients if nothing else is said; this system has no message queues.
+#[cfg(all(feature = "transport", any(target_vendor = "apple", target_os = "openbsd")))]
+pub type DefaultConnect = fn(u64) -> Result<DefaultSender, transport::TransportError>;
 
 /// What the code that the derive writes needs beside the public items; no part of the promise.
 #[doc(hidden)]

@@ -32,8 +32,7 @@ impl Object {
     /// ```
     pub fn unlink(&self) -> Result<()> {
         let failed = |errno: Errno| Error::os("unlink", self.kind, &self.name, errno);
-        let mut entry = Vec::new();
-        let place = Place::entry(self.kind, &self.name, &mut entry);
+        let (place, entry) = Place::entry(self.kind, &self.name);
         let directory = place.open().map_err(failed)?;
         let found = statat(&directory, &*entry, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         if identity(&found) != self.identity {

@@ -32,8 +32,6 @@ mod participant;
 mod receiver;
 #[cfg(not(loom))]
 mod sender;
-#[cfg(not(loom))]
-mod view;
 
 #[cfg(not(loom))]
 pub use self::{
@@ -41,7 +39,6 @@ pub use self::{
     options::{Options, pair},
     receiver::{Received, Receiver},
     sender::Sender,
-    view::Record,
 };
 
 #[cfg(all(test, loom))]

@@ -1,0 +1,133 @@
+//! Clients and servers over named queues and rings: `NAME` for requests, and for the replies to
+//! each client `NAME-` and its number.
+
+use posix_ipc::{Error, Name, NameError, OpenMode};
+
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+use posix_ipc::{MessageQueue, mq};
+
+#[cfg(target_os = "linux")]
+use posix_ipc::ring::{mpmc, spsc};
+
+use crate::message::{DecodeOwned, Message};
+use crate::request::{Client, Connect, Server, client_id};
+use crate::transport::TransportError;
+
+/// The name of what a client receives its replies from.
+fn reply_name(name: &Name, client: u64) -> Result<Name, NameError> {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.extend_from_slice(format!("-{client:016x}").as_bytes());
+    Name::try_from(bytes.as_slice())
+}
+
+/// How many replies a client's queue holds.
+const REPLIES: usize = 8;
+
+/// Opens the queues that clients receive their replies from.
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+#[derive(Debug)]
+pub struct QueueConnect(Name);
+
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+impl Connect for QueueConnect {
+    type Sender = mq::Sender;
+
+    fn connect(&mut self, client: u64) -> Result<mq::Sender, TransportError> {
+        let name = reply_name(&self.0, client).map_err(TransportError::failed)?;
+        let options = MessageQueue::options().mode(OpenMode::OpenExisting);
+        options.open_sender(name).map_err(TransportError::failed)
+    }
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mq::Sender, mq::Receiver> {
+    /// Connects to the server whose queue has this name; makes a queue for the replies, which goes
+    /// with the client.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageQueue::open`] and [`MessageQueue::create`].
+    pub fn connect<N>(name: N) -> Result<Self, Error>
+    where
+        N: TryInto<Name, Error: Into<Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let id = client_id();
+        let requests = MessageQueue::options().mode(OpenMode::OpenExisting).open_sender(&name)?;
+        let replies = crate::queue_options::<Rep>(REPLIES)
+            .mode(OpenMode::CreateNew)
+            .open_receiver(reply_name(&name, id)?)?;
+        Ok(Self::with_id(id, requests, replies))
+    }
+}
+
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mq::Receiver, QueueConnect> {
+    /// Creates the queue for requests, which goes with the server.
+    ///
+    /// # Errors
+    ///
+    /// As [`MessageQueue::create`].
+    pub fn create<N>(name: N, capacity: usize) -> Result<Self, Error>
+    where
+        N: TryInto<Name, Error: Into<Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let options = crate::queue_options::<Req>(capacity).mode(OpenMode::CreateNew);
+        let requests = options.open_receiver(&name)?;
+        Ok(Self::new(requests, QueueConnect(name)))
+    }
+}
+
+/// Opens the rings that clients receive their replies from.
+#[cfg(target_os = "linux")]
+#[derive(Debug)]
+pub struct RingConnect(Name);
+
+#[cfg(target_os = "linux")]
+impl Connect for RingConnect {
+    type Sender = spsc::Sender;
+
+    fn connect(&mut self, client: u64) -> Result<spsc::Sender, TransportError> {
+        let name = reply_name(&self.0, client).map_err(TransportError::failed)?;
+        spsc::Sender::open(name).map_err(TransportError::failed)
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mpmc::Sender, spsc::Receiver> {
+    /// Connects to the server whose ring has this name; makes a ring of `bytes` for the replies,
+    /// which goes with the client.
+    ///
+    /// # Errors
+    ///
+    /// As [`mpmc::Sender::open`] and [`spsc::Receiver::create`].
+    pub fn connect_ring<N>(name: N, bytes: u64) -> Result<Self, Error>
+    where
+        N: TryInto<Name, Error: Into<Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let id = client_id();
+        let requests = mpmc::Sender::open(&name)?;
+        let replies = spsc::Receiver::create(reply_name(&name, id)?, bytes)?;
+        Ok(Self::with_id(id, requests, replies))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mpmc::Receiver, RingConnect> {
+    /// Creates the ring for requests, of `capacity` frames of up to `max_len` bytes, which goes with
+    /// the server.
+    ///
+    /// # Errors
+    ///
+    /// As [`mpmc::Receiver::create`].
+    pub fn create_ring<N>(name: N, capacity: u64, max_len: usize) -> Result<Self, Error>
+    where
+        N: TryInto<Name, Error: Into<Error>>,
+    {
+        let name = name.try_into().map_err(Into::into)?;
+        let requests = mpmc::Receiver::create(&name, capacity, max_len)?;
+        Ok(Self::new(requests, RingConnect(name)))
+    }
+}

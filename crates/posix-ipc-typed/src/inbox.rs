@@ -1,0 +1,209 @@
+//! [`Inbox`]: whole messages of any type out of a transport's frames; and [`Envelope`].
+
+use std::mem;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use crate::compat::Received;
+use crate::error::DecodeError;
+use crate::fragment::{Reassembly, ReassemblyLimits, Whole};
+use crate::frame::{Correlation, Frame, FrameError, PayloadError, decode_payload};
+use crate::large::{self, LargeError};
+use crate::message::{Decode, Message};
+use crate::transport::{ReceiveFrames, TransportError, Wait};
+
+/// From how many bytes on a frame's buffer is shared with the message and not used again.
+///
+/// Below, a copy costs less than a counted reference.
+const SHARED_FROM: usize = 4096;
+
+/// A message with its type not yet looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Envelope {
+    /// The type, as the frame tells.
+    pub message: Received,
+    /// Which message of its sender it is.
+    pub sequence: u32,
+    /// The priority it came with.
+    pub priority: u32,
+    /// Which request or reply it is, if one.
+    pub correlation: Option<Correlation>,
+    /// The encoded message.
+    pub payload: Bytes,
+}
+
+impl Envelope {
+    /// Whether it holds a `T`, of a version that can be read.
+    pub fn is<T: Message>(&self) -> bool {
+        T::SCHEMA.accept(&self.message).is_ok()
+    }
+
+    /// The message, if it is a `T`; borrowed fields point into the envelope, `Bytes` share it.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`] if it is of another type or damaged.
+    pub fn decode<'a, T: Decode<'a>>(&'a self) -> Result<T, PayloadError> {
+        let version = T::SCHEMA.accept(&self.message)?;
+        decode_payload(&self.payload, Some(&self.payload), version)
+    }
+}
+
+/// Why no message was received.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiveError {
+    /// The transport failed; [`TransportError::Closed`] if the other end is gone.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// Something came that is no frame, or a damaged one.
+    #[error("received something that cannot be read")]
+    Frame {
+        /// What is wrong with it.
+        #[source]
+        error: FrameError,
+        /// What came.
+        bytes: Vec<u8>,
+    },
+    /// A message came that is of another type, or damaged.
+    #[error("received a message that cannot be read")]
+    Payload {
+        /// What is wrong with it.
+        #[source]
+        error: PayloadError,
+        /// What came.
+        envelope: Box<Envelope>,
+    },
+    /// A message came whose payload, in shared memory, could not be had.
+    #[error("received a message whose payload cannot be had")]
+    Large {
+        /// What is wrong with it.
+        #[source]
+        error: LargeError,
+        /// The type of the message.
+        message: Box<Received>,
+    },
+    /// A message came for whose type there is no route.
+    #[error("received {}, for which there is no route", .0.message)]
+    Unrouted(Box<Envelope>),
+}
+
+impl ReceiveError {
+    /// Whether the other end is gone, so that no message will come any more.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, Self::Transport(TransportError::Closed))
+    }
+}
+
+/// The receiving end of a transport, for messages of any type.
+#[derive(Debug)]
+pub(crate) struct Inbox<R> {
+    pub(crate) transport: R,
+    buffer: Vec<u8>,
+    pub(crate) reassembly: Reassembly,
+    pub(crate) longest_reference: u64,
+}
+
+/// A message in the inbox's hands, before it is decoded.
+pub(crate) struct Arrived<'b> {
+    frame: Frame<'b>,
+    priority: u32,
+    origin: Option<&'b Bytes>,
+}
+
+impl Arrived<'_> {
+    pub(crate) fn correlation(&self) -> Option<Correlation> {
+        self.frame.correlation
+    }
+
+    pub(crate) fn decode<T: for<'a> Decode<'a>>(&self) -> Result<T, ReceiveError> {
+        let decoded = match self.origin {
+            Some(origin) => self.frame.decode_shared(origin),
+            None => self.frame.decode(),
+        };
+        decoded
+            .map_err(|error| ReceiveError::Payload { error, envelope: Box::new(self.envelope()) })
+    }
+
+    pub(crate) fn envelope(&self) -> Envelope {
+        let payload = match self.origin {
+            Some(origin) => origin.slice_ref(self.frame.payload),
+            None => Bytes::copy_from_slice(self.frame.payload),
+        };
+        Envelope {
+            message: self.frame.received(),
+            sequence: self.frame.sequence,
+            priority: self.priority,
+            correlation: self.frame.correlation,
+            payload,
+        }
+    }
+}
+
+impl<R: ReceiveFrames> Inbox<R> {
+    pub(crate) fn new(transport: R) -> Self {
+        Self {
+            transport,
+            buffer: Vec::new(),
+            reassembly: Reassembly::new(ReassemblyLimits::new()),
+            longest_reference: large::LONGEST,
+        }
+    }
+
+    /// Receives one message and hands it to `use_it`; `None` if there was none in time.
+    #[inline]
+    pub(crate) fn receive<T>(
+        &mut self,
+        wait: Wait,
+        use_it: impl FnOnce(&Arrived<'_>) -> Result<T, ReceiveError>,
+    ) -> Result<Option<T>, ReceiveError> {
+        loop {
+            let Some(arrival) = self.transport.receive_frame(&mut self.buffer, wait)? else {
+                return Ok(None);
+            };
+            let priority = arrival.priority;
+            let shared = (arrival.length >= SHARED_FROM).then(|| {
+                self.buffer.truncate(arrival.length);
+                Bytes::from(mem::take(&mut self.buffer))
+            });
+            let bytes = match &shared {
+                Some(shared) => shared,
+                None => self.buffer.get(..arrival.length).unwrap_or_default(),
+            };
+            let frame = Frame::parse(bytes)
+                .map_err(|error| ReceiveError::Frame { error, bytes: bytes.to_vec() })?;
+            if frame.fragment.is_none() && !frame.reference {
+                return use_it(&Arrived { frame, priority, origin: shared.as_ref() }).map(Some);
+            }
+            let sequence = frame.sequence;
+            let whole = if frame.fragment.is_some() {
+                self.reassembly.take(&frame, Instant::now())
+            } else {
+                let (message, correlation) = (frame.received(), frame.correlation);
+                let payload = frame.payload.to_vec();
+                Some(Whole { message, correlation, reference: true, payload })
+            };
+            let Some(whole) = whole else {
+                continue;
+            };
+            let payload = Bytes::from(if whole.reference {
+                large::fetch(&whole.payload, self.longest_reference).map_err(|error| {
+                    let message = Box::new(whole.message.clone());
+                    ReceiveError::Large { error, message }
+                })?
+            } else {
+                whole.payload
+            });
+            let frame = Frame::assembled(&whole.message, sequence, whole.correlation, &payload);
+            return use_it(&Arrived { frame, priority, origin: Some(&payload) }).map(Some);
+        }
+    }
+}
+
+impl From<DecodeError> for LargeError {
+    fn from(error: DecodeError) -> Self {
+        Self::Descriptor(error)
+    }
+}
