@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo package --quiet --workspace --exclude posix-ipc-benches --exclude testutil --allow-dirty --no-verify
+cargo package --quiet --workspace --exclude posix-ipc-benches --exclude testutil --exclude pages --exclude soak --allow-dirty --no-verify
 cargo package --quiet -p posix-ipc-sys --allow-dirty

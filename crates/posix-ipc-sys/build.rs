@@ -14,6 +14,13 @@ use std::env;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    if env::var_os("CARGO_CFG_UNIX").is_none() {
+        println!(
+            "cargo::error=posix-ipc-sys supports Unix systems only: Linux, FreeBSD, DragonFly, \
+             NetBSD, OpenBSD, illumos and macOS. Windows has no POSIX IPC."
+        );
+        return;
+    }
     let var = |name: &str| env::var(name).unwrap_or_default();
     let os = var("CARGO_CFG_TARGET_OS");
     let vendor = var("CARGO_CFG_TARGET_VENDOR");

@@ -94,7 +94,7 @@ pub(crate) fn fetch(descriptor: &[u8], limit: u64) -> Result<Vec<u8>, LargeError
     }
     let memory = SharedMemory::open_read(format!("/{PREFIX}{rest}"))?;
     // From here on nobody else will use it, whatever it holds.
-    memory.unlink_self()?;
+    memory.unlink_name()?;
     if expected > limit {
         return Err(LargeError::TooLong { length: expected, limit });
     }

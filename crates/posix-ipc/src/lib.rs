@@ -45,4 +45,5 @@ pub use open_mode::{Disposition, OpenMode};
 /// The number of a system's error, as rustix knows it.
 #[doc(no_inline)]
 pub use posix_ipc_sys::io::Errno;
+pub use sem::Semaphore;
 pub use shm::SharedMemory;

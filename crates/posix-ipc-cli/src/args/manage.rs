@@ -116,7 +116,7 @@ Examples:
   pipc create sem /jobs --value 4
   pipc create sem /lock --exist match --mode 660 --exact")]
     Sem {
-        /// How many units are free at first; with --exist match, how many have to be
+        /// How many units are free at first, 1 if not given; with --exist match, how many have to be
         #[arg(long, value_name = "N")]
         value: Option<u32>,
         #[command(flatten)]

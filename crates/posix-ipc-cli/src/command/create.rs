@@ -2,7 +2,8 @@
 
 use posix_ipc::inspect::{self, Object};
 use posix_ipc::{
-    Cleanup, Disposition, Error, Identity, Kind, MessageQueue, Name, OpenMode, SharedMemory,
+    Cleanup, Disposition, Error, Identity, Kind, MessageQueue, Name, OpenMode, Semaphore,
+    SharedMemory,
 };
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
 use serde_json::json;
@@ -19,7 +20,9 @@ const ATTEMPTS: u32 = 1000;
 
 pub(crate) fn run(command: &CreateCommand, out: &mut Out) -> Outcome {
     match command {
-        CreateCommand::Sem { .. } => Err(Failure::usage("semaphores are not there yet")),
+        CreateCommand::Sem { value, common } => {
+            finish(sem(*value, common)?, Kind::Semaphore, common, out)
+        }
         CreateCommand::Shm { size, common } => {
             finish(shm(*size, common)?, Kind::SharedMemory, common, out)
         }
@@ -50,6 +53,27 @@ macro_rules! options {
             _ => options,
         }
     }};
+}
+
+fn sem(value: Option<u32>, common: &CreateArgs) -> Outcome<Made> {
+    open_as(common.exist, |mode, matching| {
+        let options = options!(Semaphore, common, mode).initial_value(value.unwrap_or(1));
+        let semaphore = options.open(&common.name)?;
+        let opened = semaphore.disposition() == Disposition::Opened;
+        if let Some(expected) = value.filter(|_| matching && opened) {
+            let found = semaphore.value()?;
+            if found != expected {
+                return Err(Error::Mismatch {
+                    kind: Kind::Semaphore,
+                    name: Some(common.name.clone()),
+                    property: "value",
+                    expected: expected.into(),
+                    found: found.into(),
+                });
+            }
+        }
+        Ok(Made { disposition: semaphore.disposition(), identity: semaphore.identity() })
+    })
 }
 
 fn shm(size: u64, common: &CreateArgs) -> Outcome<Made> {

@@ -48,7 +48,10 @@ pub(crate) fn run(args: &LsArgs, out: &mut Out) -> Outcome {
     }
     found.warn(out);
     let columns = columns(args);
-    out.table(&table(args, &columns, &found))
+    let table = table(args, &columns, &found);
+    // Freeing thousands of objects one by one just before the end would be wasted time.
+    std::mem::forget(found);
+    out.table(&table)
 }
 
 /// The kind and the pattern of `ls [KIND] [GLOB]`.
@@ -133,11 +136,12 @@ fn table(args: &LsArgs, columns: &[Column], found: &Found) -> Table {
     if args.no_headings {
         table = table.without_headings();
     }
-    let size = |bytes: u64| if args.bytes { bytes.to_string() } else { human(bytes) };
     for entry in &found.entries {
         let style = entry.object().is_none().then_some(GHOST);
-        let cells = columns.iter().map(|column| cell(*column, entry, now, &size));
-        table.styled_row(style, cells);
+        for column in columns {
+            table.cell(|text| cell(text, *column, entry, now, args.bytes));
+        }
+        table.end_row(style);
     }
     table
 }
@@ -168,38 +172,61 @@ fn heading(column: Column) -> (&'static str, Align) {
     }
 }
 
-fn cell(column: Column, entry: &Entry, now: SystemTime, size: &dyn Fn(u64) -> String) -> String {
+/// Writes a cell; a listing may have many, so that few are made of more than their text.
+fn cell(text: &mut String, column: Column, entry: &Entry, now: SystemTime, bytes: bool) {
+    let size = |size: u64| if bytes { size.to_string() } else { human(size) };
     match column {
-        Column::Kind => return short(entry.kind()).to_string(),
-        Column::Name => return entry.name().to_string(),
-        Column::Size if entry.kind() == Kind::MessageQueue => return NONE.to_string(),
-        Column::Size => return known(entry.size().map(size)),
+        Column::Kind => text.push_str(short(entry.kind())),
+        Column::Name => write(text, entry.name()),
+        Column::Size if entry.kind() == Kind::MessageQueue => text.push_str(NONE),
+        Column::Size => text.push_str(&known(entry.size().map(size))),
         Column::Identity => {
-            return format!("{}/{}", entry.identity().device(), entry.identity().inode());
+            let identity = entry.identity();
+            write(text, format_args!("{}/{}", identity.device(), identity.inode()));
         }
-        Column::Users => return users(entry.users.as_deref()),
-        _ => {}
-    }
-    let Some(object) = entry.object() else {
-        return if column == Column::State { "unlinked".to_string() } else { NONE.to_string() };
-    };
-    match column {
-        Column::Mode => permissions(object.mode),
-        Column::Owner => user(object.uid),
-        Column::Group => group(object.gid),
-        Column::Allocated => size(object.allocated),
-        Column::State => state(object),
-        Column::Changed => rfc3339(object.changed),
-        Column::Modified => rfc3339(object.modified),
-        Column::Accessed => rfc3339(object.accessed),
-        Column::Age => age(last_change(object), now),
-        Column::Notify => object.queue().map_or(NONE.to_string(), notify),
-        Column::MessageSize | Column::Bytes => match number(column, object) {
-            Some(value) => known(value.map(size)),
-            None => NONE.to_string(),
+        Column::Users => text.push_str(&users(entry.users.as_deref())),
+        _ => match entry.object() {
+            Some(object) => object_cell(text, column, object, now, &size),
+            None => text.push_str(if column == Column::State { "unlinked" } else { NONE }),
         },
-        _ => number(column, object).map_or(NONE.to_string(), known),
     }
+}
+
+fn object_cell(
+    text: &mut String,
+    column: Column,
+    object: &Object,
+    now: SystemTime,
+    size: &dyn Fn(u64) -> String,
+) {
+    match column {
+        Column::Mode => permissions(text, object.mode),
+        Column::Owner => text.push_str(&user(object.uid)),
+        Column::Group => text.push_str(&group(object.gid)),
+        Column::Allocated => text.push_str(&size(object.allocated)),
+        Column::State => state(text, object),
+        Column::Changed => text.push_str(&rfc3339(object.changed)),
+        Column::Modified => text.push_str(&rfc3339(object.modified)),
+        Column::Accessed => text.push_str(&rfc3339(object.accessed)),
+        Column::Age => age(text, last_change(object), now),
+        Column::Notify => match object.queue() {
+            Some(state) => text.push_str(&notify(state)),
+            None => text.push_str(NONE),
+        },
+        Column::MessageSize | Column::Bytes => match number(column, object) {
+            Some(value) => text.push_str(&known(value.map(size))),
+            None => text.push_str(NONE),
+        },
+        _ => match number(column, object) {
+            Some(value) => text.push_str(&known(value)),
+            None => text.push_str(NONE),
+        },
+    }
+}
+
+fn write(text: &mut String, value: impl std::fmt::Display) {
+    use std::fmt::Write;
+    let _ = write!(text, "{value}");
 }
 
 /// The number in a column; `None` if the kind has none, `Some(None)` if it can't be known.
@@ -221,19 +248,21 @@ fn number(column: Column, object: &Object) -> Option<Option<u64>> {
     }
 }
 
-/// What an object holds, in a few words.
-pub(super) fn state(object: &Object) -> String {
+/// Writes what an object holds, in a few words.
+pub(super) fn state(text: &mut String, object: &Object) {
     match &object.details {
-        Details::Semaphore(None) => UNKNOWN.to_string(),
-        Details::Semaphore(Some(state)) if state.waiters > 0 => {
-            format!("{} free, {} waiting", state.value, state.waiters)
+        Details::Semaphore(None) => text.push_str(UNKNOWN),
+        Details::Semaphore(Some(state)) => {
+            write(text, format_args!("{} free", state.value));
+            if state.waiters > 0 {
+                write(text, format_args!(", {} waiting", state.waiters));
+            }
         }
-        Details::Semaphore(Some(state)) => format!("{} free", state.value),
         Details::MessageQueue(state) => {
             let depth = format!("{}/{}", known(state.messages), known(state.max_messages));
-            format!("{depth} of {}", known(state.max_message_size.map(human)))
+            write(text, format_args!("{depth} of {}", known(state.max_message_size.map(human))));
         }
-        _ => NONE.to_string(),
+        _ => text.push_str(NONE),
     }
 }
 

@@ -11,6 +11,7 @@ mod limits;
 mod ls;
 mod mq;
 mod rm;
+mod sem;
 mod shm;
 mod source;
 mod stat;
@@ -25,6 +26,7 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
         Command::Ls(args) => ls::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Create(command) => create::run(&command, out),
+        Command::Sem(command) => sem::run(&command, out),
         Command::Shm(command) => shm::run(&command, out),
         Command::Rm(args) => rm::run(&args, out),
         Command::Gc(args) => gc::run(&args, out),

@@ -13,6 +13,7 @@ use crate::args::value::KindArg;
 use crate::exit::{Failure, Outcome, Status};
 use crate::output::{
     Align, Out, Table, age, counted, group, human, known, octal, permissions, rfc3339, user,
+    written,
 };
 
 pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Outcome {
@@ -68,14 +69,17 @@ fn show(object: &Object, users: &[User], hidden: usize, out: &mut Out) -> Outcom
     let now = SystemTime::now();
     let mut table = Table::new([("", Align::Right), ("", Align::Left)]).without_headings();
     let mut row = |label: &str, text: String| table.row([label.to_string(), text]);
-    row("permissions", format!("{} ({})", octal(object.mode), permissions(object.mode)));
+    row(
+        "permissions",
+        format!("{} ({})", octal(object.mode), written(|text| permissions(text, object.mode))),
+    );
     row("owner", format!("{} ({}:{})", owner(object), object.uid, object.gid));
     if object.kind != Kind::MessageQueue {
         row("size", format!("{} ({} bytes)", human(object.size), object.size));
         row("allocated", format!("{} ({} bytes)", human(object.allocated), object.allocated));
     }
     details(object, &mut row);
-    let when = |time| format!("{} ({} ago)", rfc3339(time), age(time, now));
+    let when = |time| format!("{} ({} ago)", rfc3339(time), written(|text| age(text, time, now)));
     row("modified", when(object.modified));
     row("changed", when(object.changed));
     row("accessed", when(object.accessed));

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -41,22 +42,24 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     }
 }
 
-/// How long ago, in one or two units: `5s`, `3m 20s`, `2d 4h`.
-pub(crate) fn age(time: SystemTime, now: SystemTime) -> String {
-    brief(now.duration_since(time).unwrap_or(Duration::ZERO))
+/// Writes how long ago, in one or two units: `5s`, `3m 20s`, `2d 4h`.
+pub(crate) fn age(text: &mut String, time: SystemTime, now: SystemTime) {
+    brief(text, now.duration_since(time).unwrap_or(Duration::ZERO));
 }
 
-/// A duration in one or two units.
-pub(crate) fn brief(duration: Duration) -> String {
+/// Writes a duration in one or two units.
+pub(crate) fn brief(text: &mut String, duration: Duration) {
     let seconds = duration.as_secs();
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);
     let (minutes, rest) = (seconds / 60 % 60, seconds % 60);
-    let two = |big: u64, unit: &str, small: u64, part: &str| match small {
-        0 => format!("{big}{unit}"),
-        _ => format!("{big}{unit} {small}{part}"),
+    let mut two = |big: u64, unit: &str, small: u64, part: &str| {
+        let _ = match small {
+            0 => write!(text, "{big}{unit}"),
+            _ => write!(text, "{big}{unit} {small}{part}"),
+        };
     };
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{rest}s"),
+        (0, 0, 0) => two(rest, "s", 0, ""),
         (0, 0, _) => two(minutes, "m", rest, "s"),
         (0, _, _) => two(hours, "h", minutes, "m"),
         _ => two(days, "d", hours, "h"),
@@ -73,13 +76,12 @@ pub(crate) fn fine(nanoseconds: f64) -> String {
     }
 }
 
-/// Permission bits as `ls` writes them, without the type.
-pub(crate) fn permissions(mode: u32) -> String {
+/// Writes permission bits as `ls` does, without the type.
+pub(crate) fn permissions(text: &mut String, mode: u32) {
     const BITS: [char; 9] = ['r', 'w', 'x', 'r', 'w', 'x', 'r', 'w', 'x'];
-    BITS.iter()
-        .enumerate()
-        .map(|(index, &bit)| if mode & (0o400 >> index) != 0 { bit } else { '-' })
-        .collect()
+    let shown =
+        |(index, &bit): (usize, &char)| if mode & (0o400u32 >> index) != 0 { bit } else { '-' };
+    text.extend(BITS.iter().enumerate().map(shown));
 }
 
 /// Permission bits in octal.
@@ -90,6 +92,13 @@ pub(crate) fn octal(mode: u32) -> String {
 thread_local! {
     static USERS: RefCell<HashMap<u32, Option<String>>> = RefCell::default();
     static GROUPS: RefCell<HashMap<u32, Option<String>>> = RefCell::default();
+}
+
+/// What `write` writes.
+pub(crate) fn written(write: impl FnOnce(&mut String)) -> String {
+    let mut text = String::new();
+    write(&mut text);
+    text
 }
 
 /// The name of a user; `None` if there is none of that number any more.
@@ -152,7 +161,7 @@ mod tests {
             (172_800, "2d"),
         ];
         for (seconds, text) in pairs {
-            assert_eq!(brief(Duration::from_secs(seconds)), text);
+            assert_eq!(written(|out| brief(out, Duration::from_secs(seconds))), text);
         }
     }
 
@@ -164,8 +173,8 @@ mod tests {
 
     #[test]
     fn permissions_are_written_as_usual() {
-        assert_eq!(permissions(0o640), "rw-r-----");
-        assert_eq!(permissions(0), "---------");
+        assert_eq!(written(|out| permissions(out, 0o640)), "rw-r-----");
+        assert_eq!(written(|out| permissions(out, 0)), "---------");
         assert_eq!(octal(0o640), "0640");
     }
 }

@@ -21,7 +21,10 @@ pub(crate) enum Align {
 pub(crate) struct Table {
     headings: Vec<(String, Align)>,
     show_headings: bool,
-    cells: Vec<String>,
+    /// The text of all cells, one after the other.
+    text: String,
+    /// Where each cell ends.
+    ends: Vec<usize>,
     styles: Vec<Option<Style>>,
 }
 
@@ -31,7 +34,8 @@ impl Table {
         Self {
             headings: headings.collect(),
             show_headings: true,
-            cells: Vec::new(),
+            text: String::new(),
+            ends: Vec::new(),
             styles: Vec::new(),
         }
     }
@@ -43,19 +47,29 @@ impl Table {
 
     /// Adds a row; it must have a cell for each heading.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        self.styled_row(None, cells);
+        for cell in cells {
+            self.cell(|text| text.push_str(&cell));
+        }
+        self.end_row(None);
     }
 
-    /// Adds a row in a style.
-    pub(crate) fn styled_row(
-        &mut self,
-        style: Option<Style>,
-        cells: impl IntoIterator<Item = String>,
-    ) {
-        let wanted = self.cells.len() + self.headings.len();
-        self.cells.extend(cells);
-        self.cells.resize(wanted, String::new());
+    /// Adds a cell to the row that is being made, by writing its text.
+    pub(crate) fn cell(&mut self, write: impl FnOnce(&mut String)) {
+        write(&mut self.text);
+        self.ends.push(self.text.len());
+    }
+
+    /// Ends the row that is being made.
+    pub(crate) fn end_row(&mut self, style: Option<Style>) {
         self.styles.push(style);
+        let wanted = self.styles.len() * self.headings.len();
+        self.ends.resize(wanted, self.text.len());
+    }
+
+    /// The cells, row after row.
+    fn cells(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 
     /// The table as text, a line for each row.
@@ -65,8 +79,8 @@ impl Table {
             true => self.headings.iter().map(|(text, _)| text.width()).collect(),
             false => vec![0; columns],
         };
-        for row in self.cells.chunks(columns) {
-            for (width, cell) in widths.iter_mut().zip(row) {
+        for (index, cell) in self.cells().enumerate() {
+            if let Some(width) = widths.get_mut(index % columns) {
                 *width = (*width).max(width_of(cell));
             }
         }
@@ -76,9 +90,10 @@ impl Table {
             let headings = self.headings.iter().map(|(text, _)| text.as_str());
             self.write_row(&mut text, &widths, Some(HEADING).filter(|_| colours), headings);
         }
-        for (row, style) in self.cells.chunks(columns).zip(&self.styles) {
+        let mut cells = self.cells();
+        for style in &self.styles {
             let style = style.filter(|_| colours);
-            self.write_row(&mut text, &widths, style, row.iter().map(String::as_str));
+            self.write_row(&mut text, &widths, style, cells.by_ref().take(columns));
         }
         text
     }

@@ -7,6 +7,7 @@ mod mq;
 mod peers;
 mod remove;
 mod sandbox;
+mod sem;
 mod shm;
 mod support;
 mod system;

@@ -3,6 +3,9 @@
 //! A back end supplies a module per family with the same functions. Back ends never call each
 //! other.
 
+#[cfg(any(not(backend_linux), all(feature = "mq", has_mqueue, not(raw_mqueue))))]
+mod conv;
+
 #[cfg(any(backend_linux, all(has_glibc_sem, feature = "sem")))]
 pub(crate) mod linux;
 #[cfg(all(backend_linux, any(feature = "shm", feature = "mq")))]

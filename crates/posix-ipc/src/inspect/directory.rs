@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, fstatfs, open, openat, statat,
+    AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, fstatfs, open, openat, statat,
 };
 use rustix::io::{Errno, pread};
 
@@ -21,6 +21,9 @@ pub(super) const QUEUES: &CStr = c"/dev/mqueue";
 const SEMAPHORE_PREFIX: &[u8] = b"sem.";
 /// What `statfs` says of a message queue file system.
 const MQUEUE_MAGIC: i64 = 0x1980_0202;
+
+/// How much of a directory is read at once.
+const BUFFER: usize = 64 * 1024;
 
 /// One of the two directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +54,26 @@ impl Place {
         Ok(directory)
     }
 
+    /// Calls `each` with the name, the type and the inode number of every entry.
+    pub(super) fn each_entry(
+        self,
+        directory: &OwnedFd,
+        mut each: impl FnMut(&[u8], FileType, u64),
+    ) -> Result<(), Errno> {
+        let mut buffer = Vec::with_capacity(BUFFER);
+        let mut entries = RawDir::new(directory, buffer.spare_capacity_mut());
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            each(entry.file_name().to_bytes(), entry.file_type(), entry.ino());
+        }
+        Ok(())
+    }
+
     /// The inode numbers of all entries.
     pub(super) fn inodes(self) -> Result<HashSet<u64>, Errno> {
-        let entries = Dir::read_from(self.open()?)?;
-        Ok(entries.flatten().map(|entry| entry.ino()).collect())
+        let mut inodes = HashSet::new();
+        self.each_entry(&self.open()?, |_, _, inode| inodes.extend([inode]))?;
+        Ok(inodes)
     }
 
     /// What an entry of this name is, and the object's name; `None` if it can't be an object.
@@ -67,13 +86,14 @@ impl Place {
         }
     }
 
-    /// The name of the entry for an object.
-    pub(super) fn entry(kind: Kind, name: &Name) -> (Self, Vec<u8>) {
-        match kind {
-            Kind::MessageQueue => (Self::Queues, name.as_bytes().to_vec()),
-            Kind::Semaphore => (Self::Memory, [SEMAPHORE_PREFIX, name.as_bytes()].concat()),
-            _ => (Self::Memory, name.as_bytes().to_vec()),
+    /// Writes the name of an object's entry, and tells in which directory it is.
+    pub(super) fn entry(kind: Kind, name: &Name, entry: &mut Vec<u8>) -> Self {
+        entry.clear();
+        if kind == Kind::Semaphore {
+            entry.extend_from_slice(SEMAPHORE_PREFIX);
         }
+        entry.extend_from_slice(name.as_bytes());
+        if kind == Kind::MessageQueue { Self::Queues } else { Self::Memory }
     }
 }
 

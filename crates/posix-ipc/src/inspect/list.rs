@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::thread;
 
-use rustix::fs::{Dir, FileType};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use super::directory::{Place, look};
@@ -90,7 +90,7 @@ pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
             }
         }
     }
-    listing.objects.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    listing.objects.sort_unstable_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     listing
 }
 
@@ -101,7 +101,8 @@ pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
 /// An error of kind `NotFound` if there is none of that kind and name, else what the system said.
 pub fn stat(kind: Kind, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Object> {
     let name = name.try_into().map_err(Into::into)?;
-    let (place, entry) = Place::entry(kind, &name);
+    let mut entry = Vec::new();
+    let place = Place::entry(kind, &name, &mut entry);
     let failed = |errno| Error::os("look at", kind, &name, errno);
     let directory = place.open().map_err(failed)?;
     match look(&directory, &entry, kind, name.clone()) {
@@ -120,7 +121,8 @@ pub fn find(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Vec<Object>>
     let name = name.try_into().map_err(Into::into)?;
     let kinds = [Kind::Semaphore, Kind::SharedMemory, Kind::MessageQueue];
     let found = kinds.into_iter().filter_map(|kind| {
-        let (place, entry) = Place::entry(kind, &name);
+        let mut entry = Vec::new();
+        let place = Place::entry(kind, &name, &mut entry);
         look(&place.open().ok()?, &entry, kind, name.clone()).ok()?
     });
     Ok(found.collect())
@@ -131,41 +133,38 @@ fn list_place(
     wanted: &(impl Fn(Kind, &Name) -> bool + Sync),
 ) -> std::result::Result<Vec<Object>, Errno> {
     let directory = place.open()?;
-    let mut entries = Vec::new();
-    for entry in Dir::read_from(&directory)? {
-        let entry = entry?;
+    let mut found = Vec::new();
+    place.each_entry(&directory, |entry, file_type, _| {
         // Only files are objects; nothing else is even looked at.
-        if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
-            continue;
+        if matches!(file_type, FileType::RegularFile | FileType::Unknown) {
+            found.extend(place.classify(entry).filter(|(kind, name)| wanted(*kind, name)));
         }
-        let bytes = entry.file_name().to_bytes();
-        if let Some((kind, name)) = place.classify(bytes).filter(|(kind, name)| wanted(*kind, name))
-        {
-            entries.push((bytes.to_vec(), kind, name));
-        }
-    }
-    Ok(look_at_all(&directory, entries))
+    })?;
+    Ok(look_at_all(&directory, found))
 }
 
-fn look_at_all(directory: &OwnedFd, mut entries: Vec<(Vec<u8>, Kind, Name)>) -> Vec<Object> {
-    let look_at = |entries: Vec<(Vec<u8>, Kind, Name)>| -> Vec<Object> {
-        let seen = entries
-            .into_iter()
-            .filter_map(|(entry, kind, name)| look(directory, &entry, kind, name).ok().flatten());
-        seen.collect()
+fn look_at_all(directory: &OwnedFd, mut found: Vec<(Kind, Name)>) -> Vec<Object> {
+    let look_at = |found: Vec<(Kind, Name)>| -> Vec<Object> {
+        let mut entry = Vec::with_capacity(256);
+        let mut objects = Vec::with_capacity(found.len());
+        for (kind, name) in found {
+            Place::entry(kind, &name, &mut entry);
+            objects.extend(look(directory, &entry, kind, name).ok().flatten());
+        }
+        objects
     };
-    let threads = match entries.len() {
+    let threads = match found.len() {
         0..WORTH_A_THREAD => 1,
         _ => thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
     };
-    let share = entries.len().div_ceil(threads);
+    let share = found.len().div_ceil(threads);
     thread::scope(|scope| {
         let mut workers = Vec::new();
-        while entries.len() > share {
-            let part = entries.split_off(entries.len() - share);
+        while found.len() > share {
+            let part = found.split_off(found.len() - share);
             workers.push(scope.spawn(move || look_at(part)));
         }
-        let mut objects = look_at(entries);
+        let mut objects = look_at(found);
         for worker in workers {
             objects.extend(worker.join().unwrap_or_default());
         }

@@ -32,7 +32,8 @@ impl Object {
     /// ```
     pub fn unlink(&self) -> Result<()> {
         let failed = |errno: Errno| Error::os("unlink", self.kind, &self.name, errno);
-        let (place, entry) = Place::entry(self.kind, &self.name);
+        let mut entry = Vec::new();
+        let place = Place::entry(self.kind, &self.name, &mut entry);
         let directory = place.open().map_err(failed)?;
         let found = statat(&directory, &*entry, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
         if identity(&found) != self.identity {

@@ -187,7 +187,7 @@ fn anonymous(size: u64) -> Result<SharedMemory> {
 #[cfg(not(target_os = "linux"))]
 fn anonymous(size: u64) -> Result<SharedMemory> {
     let memory = SharedMemory::create(crate::Name::unique("anonymous"), size)?;
-    memory.unlink_self()?;
+    memory.unlink_name()?;
     let fd = memory.into_fd()?;
     let mut object = Object::new(fd, true, Kind::SharedMemory, None);
     object.anonymous = true;

@@ -18,6 +18,7 @@ macro_rules! atomics {
             ///
             /// [`Error::OutOfRange`] if it does not lie within the mapping, [`Error::Argument`] if
             /// the offset is not a multiple of its size.
+            #[inline]
             pub fn $method(&self, offset: usize) -> Result<&$atomic> {
                 let pointer = self.at_mut(offset, size_of::<$atomic>())?.cast::<$atomic>();
                 if !pointer.is_aligned() {
@@ -53,6 +54,7 @@ macro_rules! loads {
             ///
             /// [`Error::OutOfRange`] if it does not lie within the mapping, [`Error::Argument`] if
             /// the offset is not a multiple of its size.
+            #[inline]
             pub fn $method(&self, offset: usize) -> Result<$integer> {
                 let pointer = self.at(offset, size_of::<$atomic>())?.cast::<$atomic>();
                 if !pointer.is_aligned() {
@@ -75,6 +77,7 @@ loads! {
     #[cfg(target_pointer_width = "64")] AtomicU64 u64 load_u64 "64-bit word";
 }
 
+#[cold]
 fn misaligned() -> Error {
     Error::Argument { argument: "offset", reason: "it is not aligned for an atomic of this size" }
 }

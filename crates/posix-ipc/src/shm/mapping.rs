@@ -64,6 +64,7 @@ impl MappingRead {
     }
 
     /// How many bytes of the object are mapped.
+    #[inline]
     pub fn len(&self) -> usize {
         self.len
     }
@@ -80,6 +81,7 @@ impl MappingRead {
 
     /// How many bytes accesses may reach: the length, or twice that if
     /// [mirrored](crate::shm::MapOptions::mirrored).
+    #[inline]
     pub fn span(&self) -> usize {
         self.region.span()
     }
@@ -93,6 +95,7 @@ impl MappingRead {
     ///
     /// Reading through it is as sound as the conditions of [`as_slice`](Self::as_slice) are met, or
     /// if it is done by atomics; the address is valid while the mapping lives.
+    #[inline]
     pub fn as_ptr(&self) -> *const u8 {
         self.region.base().as_ptr()
     }
@@ -102,6 +105,7 @@ impl MappingRead {
     /// # Errors
     ///
     /// [`Error::OutOfRange`] if the bytes do not lie within the mapping; nothing is copied.
+    #[inline]
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> Result<()> {
         let source = self.at(offset, buffer.len())?;
         // SAFETY:
@@ -118,6 +122,7 @@ impl MappingRead {
     /// # Errors
     ///
     /// As [`read_at`](Self::read_at).
+    #[inline]
     pub fn read_uninit_at<'b>(
         &self,
         offset: usize,
@@ -214,6 +219,7 @@ impl MappingRead {
     }
 
     /// Where `len` bytes from `offset` on are, if they lie within the mapping.
+    #[inline]
     pub(crate) fn at(&self, offset: usize, len: usize) -> Result<*const u8> {
         let span = self.region.span();
         let Some(max) = span.checked_sub(len) else {
@@ -235,6 +241,7 @@ impl MappingRead {
     }
 }
 
+#[cold]
 fn out_of_range(argument: &'static str, value: usize, max: usize) -> Error {
     Error::OutOfRange { argument, value: value as u64, min: 0, max: max as u64 }
 }
@@ -260,6 +267,7 @@ impl Mapping {
     ///
     /// As [`MappingRead::as_ptr`], and writing is as sound as under the conditions of
     /// [`as_mut_slice`](Self::as_mut_slice).
+    #[inline]
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.0.region.base().as_ptr()
     }
@@ -269,6 +277,7 @@ impl Mapping {
     /// # Errors
     ///
     /// [`Error::OutOfRange`] if the bytes do not fit in the mapping there; nothing is copied.
+    #[inline]
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<()> {
         let target = self.at_mut(offset, bytes.len())?;
         // SAFETY:
@@ -324,6 +333,7 @@ impl Mapping {
     }
 
     /// Where `len` bytes from `offset` on are, if they lie within the mapping.
+    #[inline]
     pub(crate) fn at_mut(&self, offset: usize, len: usize) -> Result<*mut u8> {
         self.at(offset, len).map(<*const u8>::cast_mut)
     }
@@ -337,6 +347,7 @@ impl Mapping {
 impl Deref for Mapping {
     type Target = MappingRead;
 
+    #[inline]
     fn deref(&self) -> &MappingRead {
         &self.0
     }

@@ -290,7 +290,7 @@ impl SharedMemory {
     ///
     /// [`Error::Os`] with `ENOENT` if the name is gone or refers to another object, or there is
     /// none; `EACCES` if the object is another user's.
-    pub fn unlink_self(&self) -> Result<()> {
+    pub fn unlink_name(&self) -> Result<()> {
         match self.object.owner.get() {
             Some(owner) => owner.unlink(),
             None => Err(self.object.error("unlink", rustix::io::Errno::NOENT)),

@@ -101,11 +101,13 @@ impl Region {
     }
 
     /// The first byte.
+    #[inline]
     pub(super) fn base(&self) -> NonNull<u8> {
         self.base
     }
 
     /// How many bytes follow it; both copies of a mirror together.
+    #[inline]
     pub(super) fn span(&self) -> usize {
         self.span
     }

@@ -40,12 +40,14 @@ unsafe impl<T: Plain> Sync for Slot<'_, T> {}
 
 impl<T: Plain> Slot<'_, T> {
     /// Copies the value out.
+    #[inline]
     pub fn load(&self) -> T {
         // SAFETY: the invariant of `pointer`.
         unsafe { load(self.pointer) }
     }
 
     /// Copies a value in.
+    #[inline]
     pub fn store(&self, value: T) {
         // SAFETY: the invariant of `pointer`.
         unsafe { store(self.pointer, &value) }
@@ -88,6 +90,7 @@ impl MappingRead {
 /// # Safety
 ///
 /// `size_of::<T>()` bytes are mapped for reading at `from`.
+#[inline]
 pub(super) unsafe fn load<T: Plain>(from: *const u8) -> T {
     let mut value = MaybeUninit::<T>::uninit();
     // SAFETY: mapped by the caller's duty; `value` is this function's own.
@@ -99,6 +102,7 @@ pub(super) unsafe fn load<T: Plain>(from: *const u8) -> T {
 /// # Safety
 ///
 /// `size_of::<T>()` bytes are mapped for writing at `to`.
+#[inline]
 pub(super) unsafe fn store<T: Plain>(to: *mut u8, value: &T) {
     // SAFETY: mapped by the caller's duty; all bytes of the value are initialised by the contract
     // of `Plain`.

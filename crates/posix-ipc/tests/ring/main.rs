@@ -1,4 +1,23 @@
 //! Rings, from their API on: one file per topic.
 
+mod crash;
+mod cross_process;
+mod hostile;
+mod journal;
 mod mpmc;
+mod python;
 mod spsc;
+
+use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
+use cross_process::{echo, holder, stuck_sender, taker};
+
+testutil::roles!(
+    spsc_sender,
+    spsc_receiver,
+    mpmc_sender,
+    mpmc_receiver,
+    echo,
+    holder,
+    stuck_sender,
+    taker
+);

@@ -159,9 +159,9 @@ fn cleanup_decides_who_removes_the_name() {
     kept.close().unwrap();
     assert!(exists(&name), "it changed its mind");
     let opened = SharedMemory::open(name.as_str()).unwrap();
-    opened.unlink_self().unwrap();
+    opened.unlink_name().unwrap();
     assert!(!exists(&name), "it changed its mind the other way");
-    assert_eq!(opened.unlink_self().unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(opened.unlink_name().unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use testutil::names;
 fn memory(label: &str, size: u64) -> SharedMemory {
     let name = names::unique(label);
     let memory = SharedMemory::create(name.as_str(), size).unwrap();
-    memory.unlink_self().unwrap();
+    memory.unlink_name().unwrap();
     memory
 }
 

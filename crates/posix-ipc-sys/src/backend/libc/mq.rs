@@ -9,37 +9,15 @@ use core::ptr;
 #[cfg(mqd_is_fd)]
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use rustix::fs::Mode;
-use rustix::io::{Errno, Result};
+use rustix::io::Result;
 use rustix::time::Timespec;
 
+use crate::backend::conv::{done, last_error};
 use crate::handle::{BorrowedMqd, OwnedMqd};
 use crate::mq_attr::{MqAttr, Notification, OFlags};
 
 #[cfg(target_os = "linux")]
 use crate::sigevent::SigEvent;
-
-/// What `errno` says.
-#[cold]
-fn last_error() -> Errno {
-    // SAFETY: each of these returns the address of the calling thread's `errno`.
-    #[cfg(any(target_os = "linux", target_os = "dragonfly"))]
-    let address = unsafe { libc::__errno_location() };
-    #[cfg(target_os = "freebsd")]
-    // SAFETY: as above.
-    let address = unsafe { libc::__error() };
-    #[cfg(target_os = "netbsd")]
-    // SAFETY: as above.
-    let address = unsafe { libc::__errno() };
-    #[cfg(any(target_os = "illumos", target_os = "solaris"))]
-    // SAFETY: as above.
-    let address = unsafe { libc::___errno() };
-    // SAFETY: the address is valid for reads on this thread.
-    Errno::from_raw_os_error(unsafe { *address })
-}
-
-fn done(answer: c_int) -> Result<()> {
-    if answer == 0 { Ok(()) } else { Err(last_error()) }
-}
 
 #[cfg(mqd_is_fd)]
 fn raw(queue: BorrowedMqd<'_>) -> libc::mqd_t {

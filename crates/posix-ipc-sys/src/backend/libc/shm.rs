@@ -7,39 +7,7 @@ use rustix::fs::{self, FileType, Mode, Stat};
 use rustix::io::{Errno, Result};
 use rustix::shm::OFlags;
 
-/// The answer of a C function that says -1 and sets `errno`.
-fn answer(value: libc::c_int) -> Result<libc::c_int> {
-    if value != -1 {
-        return Ok(value);
-    }
-    // SAFETY: the C library's location of this thread's `errno` is always valid to read.
-    let errno = unsafe { *errno_location() };
-    Err(Errno::from_raw_os_error(errno))
-}
-
-#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__errno_location() }
-}
-
-#[cfg(any(target_vendor = "apple", target_os = "freebsd"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__error() }
-}
-
-#[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__errno() }
-}
-
-#[cfg(any(target_os = "solaris", target_os = "illumos"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::___errno() }
-}
+use crate::backend::conv::answer;
 
 /// Takes ownership of a descriptor that a call has just returned.
 fn owned(fd: libc::c_int) -> OwnedFd {

@@ -32,6 +32,8 @@ mod participant;
 mod receiver;
 #[cfg(not(loom))]
 mod sender;
+#[cfg(not(loom))]
+mod view;
 
 #[cfg(not(loom))]
 pub use self::{
@@ -39,6 +41,7 @@ pub use self::{
     options::{Options, pair},
     receiver::{Received, Receiver},
     sender::Sender,
+    view::Record,
 };
 
 #[cfg(all(test, loom))]

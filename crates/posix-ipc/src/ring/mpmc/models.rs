@@ -103,7 +103,7 @@ fn two_senders_lose_and_repeat_nothing() {
         let mut words = [receive(&shared, 0), receive(&shared, 0)];
         words.sort_unstable();
         assert_eq!(words, [1, 2]);
-        senders.map(|sender| sender.join().unwrap());
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
     });
 }
 

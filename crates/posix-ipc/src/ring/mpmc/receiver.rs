@@ -8,6 +8,8 @@ use super::Incidents;
 use super::options::Options;
 use super::participant::Participant;
 use super::queue::Ticket;
+use super::shared::Shared;
+use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::name::Name;
@@ -172,6 +174,50 @@ impl Receiver {
         self.claim()?.map(|ticket| self.take_vec(ticket)).transpose()
     }
 
+    /// Takes a message, to be finished with when it was acted on, waiting for one if there is
+    /// none.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = posix_ipc::ring::mpmc::pair(64, 100)?;
+    /// sender.send(b"job", 0)?;
+    /// drop(receiver.peek()?); // not finished with: it is there again
+    /// let job = receiver.peek()?;
+    /// assert_eq!(job.to_vec(), b"job");
+    /// job.release();
+    /// assert!(receiver.try_peek()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn peek(&self) -> Result<Record<'_>, ReceiveError> {
+        match self.next(|| Deadline::Never)? {
+            Some(ticket) => self.record(ticket),
+            None => Err(ReceiveError::PeerGone),
+        }
+    }
+
+    /// As [`peek`](Self::peek), if there is a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    pub fn try_peek(&self) -> Result<Option<Record<'_>>, ReceiveError> {
+        self.claim()?.map(|ticket| self.record(ticket)).transpose()
+    }
+
+    /// As [`peek`](Self::peek), waiting for at most `timeout`; `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    pub fn peek_timeout(&self, timeout: Duration) -> Result<Option<Record<'_>>, ReceiveError> {
+        self.next(|| Deadline::after(timeout))?.map(|ticket| self.record(ticket)).transpose()
+    }
+
     /// Claims the oldest message of the highest lane that has one.
     #[inline(always)]
     fn claim(&self) -> Result<Option<Ticket>, Corrupt> {
@@ -233,26 +279,29 @@ impl Receiver {
         };
         // SAFETY: `read` writes initialised bytes only.
         let buffer = unsafe { copy::as_uninit(buffer) };
-        shared.slot(ticket).read(buffer);
+        shared.slot(ticket).read_at(0, buffer);
         self.done(ticket);
         Ok(Received { len, priority: ticket.lane })
     }
 
-    fn take_vec(&self, ticket: Ticket) -> Result<(Vec<u8>, u32), ReceiveError> {
-        let shared = &self.participant.shared;
+    fn record(&self, ticket: Ticket) -> Result<Record<'_>, ReceiveError> {
         let len = self.len_of(ticket)?;
-        let mut message = Vec::with_capacity(len);
-        let spare = message.spare_capacity_mut().get_mut(..len);
-        if spare.is_some_and(|spare| shared.slot(ticket).read(spare)) {
-            // SAFETY: the vector has room for `len` bytes, and all of them were just filled.
-            unsafe { message.set_len(len) };
-        }
-        self.done(ticket);
+        Ok(Record::new(self, ticket, len))
+    }
+
+    fn take_vec(&self, ticket: Ticket) -> Result<(Vec<u8>, u32), ReceiveError> {
+        let record = self.record(ticket)?;
+        let message = record.to_vec();
+        record.release();
         Ok((message, ticket.lane))
     }
 
+    pub(super) fn shared(&self) -> &Shared {
+        &self.participant.shared
+    }
+
     #[inline(always)]
-    fn done(&self, ticket: Ticket) {
+    pub(super) fn done(&self, ticket: Ticket) {
         self.participant.shared.release(ticket);
         let served = self.served.load(Relaxed);
         self.served.store(served.saturating_add(1), Relaxed);
@@ -311,8 +360,8 @@ impl Receiver {
     /// # Errors
     ///
     /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink(&self) -> Result<()> {
-        self.participant.memory.unlink_self()
+    pub fn unlink_name(&self) -> Result<()> {
+        self.participant.memory.unlink_name()
     }
 }
 

@@ -237,8 +237,8 @@ impl Sender {
     /// # Errors
     ///
     /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink(&self) -> Result<()> {
-        self.participant.memory.unlink_self()
+    pub fn unlink_name(&self) -> Result<()> {
+        self.participant.memory.unlink_name()
     }
 }
 

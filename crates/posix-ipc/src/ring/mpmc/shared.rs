@@ -111,7 +111,8 @@ impl Bed for Event {
         // The epoch comes first: an announcement may be taken back by a notifier that has
         // nothing for us, and whoever read the epoch after that would sleep unannounced.
         let epoch = self.epoch.0.load(Ordering::Acquire);
-        self.announced.0.store(1, Ordering::Relaxed);
+        // A swap, which costs a sleeper nothing, and which loom orders with a notifier's swap.
+        self.announced.0.swap(1, Ordering::AcqRel);
         epoch
     }
 

@@ -113,14 +113,18 @@ mod system {
             unsafe { copy::to_shared(message, self.payload()) };
         }
 
-        /// Fills `buffer`; whether a slot has so much.
+        /// Fills `buffer` from `offset` on; whether a slot has so much.
         #[inline(always)]
-        pub(crate) fn read(&self, buffer: &mut [MaybeUninit<u8>]) -> bool {
-            if buffer.len() > self.slots.max_len {
-                return false;
+        pub(crate) fn read_at(&self, offset: usize, buffer: &mut [MaybeUninit<u8>]) -> bool {
+            match offset.checked_add(buffer.len()) {
+                Some(end) if end <= self.slots.max_len => {}
+                _ => return false,
             }
-            // SAFETY: the slot has room for `max_len` bytes behind its header.
-            unsafe { copy::from_shared(self.payload(), buffer) };
+            // SAFETY: the slot has room for `max_len` bytes behind its header, and `offset` is
+            // not more.
+            let from = unsafe { self.payload().add(offset) };
+            // SAFETY: `offset` and the length together are at most `max_len`.
+            unsafe { copy::from_shared(from, buffer) };
             true
         }
     }

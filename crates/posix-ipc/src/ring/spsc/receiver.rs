@@ -300,7 +300,7 @@ impl Receiver {
     /// # Errors
     ///
     /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink(&self) -> Result<()> {
-        self.attachment.memory.unlink_self()
+    pub fn unlink_name(&self) -> Result<()> {
+        self.attachment.memory.unlink_name()
     }
 }

@@ -172,7 +172,7 @@ pub(crate) struct SeatBed {
 impl Bed for SeatBed {
     fn announce(&self) -> u32 {
         self.shared.seat(self.end).processor.store(processor(), Ordering::Relaxed);
-        self.shared.sleeps(self.end).store(1, Ordering::Relaxed);
+        self.shared.sleeps(self.end).swap(1, Ordering::AcqRel);
         1
     }
 

@@ -7,7 +7,7 @@
 use std::arch::asm;
 
 /// From how many bytes on a loop is used.
-const LOOP: usize = 256;
+const LOOP: usize = 257;
 /// From how many bytes on stores go past the caches: more than a core's share of the last
 /// level, where keeping the copy would only evict what is there.
 const STREAM: usize = 32 << 20;
@@ -97,6 +97,67 @@ unsafe fn long(from: *const u8, to: *mut u8, len: usize) {
 /// `len` bytes are mapped for reading at `from` and for writing at `to`.
 #[inline]
 unsafe fn short(from: *const u8, to: *mut u8, len: usize) {
+    // Few branches for what is copied most.
+    if len < 16 {
+        // SAFETY: valid by the caller's duty, and `len` is at most 15.
+        unsafe { tiny(from, to, len) }
+    } else if len <= 32 {
+        // SAFETY: two accesses of 16 bytes lie within the `len` bytes.
+        unsafe {
+            asm!(
+                "movups {a}, xmmword ptr [{from}]",
+                "movups {b}, xmmword ptr [{from} + {len} - 16]",
+                "movups xmmword ptr [{to}], {a}",
+                "movups xmmword ptr [{to} + {len} - 16], {b}",
+                from = in(reg) from,
+                to = in(reg) to,
+                len = in(reg) len,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                options(nostack, preserves_flags),
+            )
+        }
+    } else if len <= 64 {
+        // SAFETY: two pairs of accesses of 16 bytes lie within the `len` bytes.
+        unsafe {
+            asm!(
+                "movups {a}, xmmword ptr [{from}]",
+                "movups {b}, xmmword ptr [{from} + 16]",
+                "movups {c}, xmmword ptr [{from} + {len} - 32]",
+                "movups {d}, xmmword ptr [{from} + {len} - 16]",
+                "movups xmmword ptr [{to}], {a}",
+                "movups xmmword ptr [{to} + 16], {b}",
+                "movups xmmword ptr [{to} + {len} - 32], {c}",
+                "movups xmmword ptr [{to} + {len} - 16], {d}",
+                from = in(reg) from,
+                to = in(reg) to,
+                len = in(reg) len,
+                a = out(xmm_reg) _,
+                b = out(xmm_reg) _,
+                c = out(xmm_reg) _,
+                d = out(xmm_reg) _,
+                options(nostack, preserves_flags),
+            )
+        }
+    } else if len <= 128 {
+        // SAFETY: valid by the caller's duty, and `len` is from 65 to 128.
+        unsafe { medium(from, to, len) }
+    } else if std::is_x86_feature_detected!("avx") {
+        // SAFETY: valid by the caller's duty, `len` is from 129 to 256, the processor has AVX.
+        unsafe { avx_large(from, to, len) }
+    } else {
+        // SAFETY: valid by the caller's duty, and `len` is from 129 to 256.
+        unsafe { sse2_large(from, to, len) }
+    }
+}
+
+/// Copies at most 15 bytes; the ranges may overlap.
+///
+/// # Safety
+///
+/// `len` bytes are mapped for reading at `from` and for writing at `to`.
+#[inline]
+unsafe fn tiny(from: *const u8, to: *mut u8, len: usize) {
     macro_rules! two {
         ($size:literal, $class:ident, $modifier:literal, $width:literal) => {
             // SAFETY: the two accesses of `size` bytes, at the start and up to the end, lie within
@@ -117,10 +178,15 @@ unsafe fn short(from: *const u8, to: *mut u8, len: usize) {
             }
         };
     }
-    match len {
-        0 => {}
+    if len >= 8 {
+        two!(8, reg, "", "qword")
+    } else if len >= 4 {
+        two!(4, reg, ":e", "dword")
+    } else if len >= 2 {
+        two!(2, reg, ":x", "word")
+    } else if len == 1 {
         // SAFETY: the one byte is mapped by the caller's duty.
-        1 => unsafe {
+        unsafe {
             asm!(
                 "mov {a}, byte ptr [{from}]",
                 "mov byte ptr [{to}], {a}",
@@ -129,133 +195,138 @@ unsafe fn short(from: *const u8, to: *mut u8, len: usize) {
                 a = out(reg_byte) _,
                 options(nostack, preserves_flags),
             )
-        },
-        2..4 => two!(2, reg, ":x", "word"),
-        4..8 => two!(4, reg, ":e", "dword"),
-        8..16 => two!(8, reg, "", "qword"),
-        // SAFETY: two accesses of 16 bytes lie within the `len` bytes.
-        16..=32 => unsafe {
-            asm!(
-                "movups {a}, xmmword ptr [{from}]",
-                "movups {b}, xmmword ptr [{from} + {len} - 16]",
-                "movups xmmword ptr [{to}], {a}",
-                "movups xmmword ptr [{to} + {len} - 16], {b}",
-                from = in(reg) from,
-                to = in(reg) to,
-                len = in(reg) len,
-                a = out(xmm_reg) _,
-                b = out(xmm_reg) _,
-                options(nostack, preserves_flags),
-            )
-        },
-        // SAFETY: two pairs of accesses of 16 bytes lie within the `len` bytes.
-        33..=64 => unsafe {
-            asm!(
-                "movups {a}, xmmword ptr [{from}]",
-                "movups {b}, xmmword ptr [{from} + 16]",
-                "movups {c}, xmmword ptr [{from} + {len} - 32]",
-                "movups {d}, xmmword ptr [{from} + {len} - 16]",
-                "movups xmmword ptr [{to}], {a}",
-                "movups xmmword ptr [{to} + 16], {b}",
-                "movups xmmword ptr [{to} + {len} - 32], {c}",
-                "movups xmmword ptr [{to} + {len} - 16], {d}",
-                from = in(reg) from,
-                to = in(reg) to,
-                len = in(reg) len,
-                a = out(xmm_reg) _,
-                b = out(xmm_reg) _,
-                c = out(xmm_reg) _,
-                d = out(xmm_reg) _,
-                options(nostack, preserves_flags),
-            )
-        },
-        // SAFETY: valid by the caller's duty, and `len` is from 65 to 255.
-        _ => unsafe { medium(from, to, len) },
+        }
     }
 }
 
-/// Copies 65 to 255 bytes; the ranges may overlap.
+/// Copies 65 to 128 bytes; the ranges may overlap.
 ///
 /// # Safety
 ///
 /// `len` bytes are mapped for reading at `from` and for writing at `to`.
+#[inline]
 unsafe fn medium(from: *const u8, to: *mut u8, len: usize) {
-    if len <= 128 {
-        // SAFETY: four accesses of 16 bytes from the start and four up to the end lie within the
-        // `len` bytes.
-        unsafe {
-            asm!(
-                "movups xmm0, xmmword ptr [{from}]",
-                "movups xmm1, xmmword ptr [{from} + 16]",
-                "movups xmm2, xmmword ptr [{from} + 32]",
-                "movups xmm3, xmmword ptr [{from} + 48]",
-                "movups xmm4, xmmword ptr [{from} + {len} - 64]",
-                "movups xmm5, xmmword ptr [{from} + {len} - 48]",
-                "movups xmm6, xmmword ptr [{from} + {len} - 32]",
-                "movups xmm7, xmmword ptr [{from} + {len} - 16]",
-                "movups xmmword ptr [{to}], xmm0",
-                "movups xmmword ptr [{to} + 16], xmm1",
-                "movups xmmword ptr [{to} + 32], xmm2",
-                "movups xmmword ptr [{to} + 48], xmm3",
-                "movups xmmword ptr [{to} + {len} - 64], xmm4",
-                "movups xmmword ptr [{to} + {len} - 48], xmm5",
-                "movups xmmword ptr [{to} + {len} - 32], xmm6",
-                "movups xmmword ptr [{to} + {len} - 16], xmm7",
-                from = in(reg) from,
-                to = in(reg) to,
-                len = in(reg) len,
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-                options(nostack, preserves_flags),
-            )
-        }
-    } else {
-        // SAFETY: eight accesses of 16 bytes from the start and eight up to the end lie within the
-        // `len` bytes, and all loads come before all stores.
-        unsafe {
-            asm!(
-                "movups xmm0, xmmword ptr [{from}]",
-                "movups xmm1, xmmword ptr [{from} + 16]",
-                "movups xmm2, xmmword ptr [{from} + 32]",
-                "movups xmm3, xmmword ptr [{from} + 48]",
-                "movups xmm4, xmmword ptr [{from} + 64]",
-                "movups xmm5, xmmword ptr [{from} + 80]",
-                "movups xmm6, xmmword ptr [{from} + 96]",
-                "movups xmm7, xmmword ptr [{from} + 112]",
-                "movups xmm8, xmmword ptr [{from} + {len} - 128]",
-                "movups xmm9, xmmword ptr [{from} + {len} - 112]",
-                "movups xmm10, xmmword ptr [{from} + {len} - 96]",
-                "movups xmm11, xmmword ptr [{from} + {len} - 80]",
-                "movups xmm12, xmmword ptr [{from} + {len} - 64]",
-                "movups xmm13, xmmword ptr [{from} + {len} - 48]",
-                "movups xmm14, xmmword ptr [{from} + {len} - 32]",
-                "movups xmm15, xmmword ptr [{from} + {len} - 16]",
-                "movups xmmword ptr [{to}], xmm0",
-                "movups xmmword ptr [{to} + 16], xmm1",
-                "movups xmmword ptr [{to} + 32], xmm2",
-                "movups xmmword ptr [{to} + 48], xmm3",
-                "movups xmmword ptr [{to} + 64], xmm4",
-                "movups xmmword ptr [{to} + 80], xmm5",
-                "movups xmmword ptr [{to} + 96], xmm6",
-                "movups xmmword ptr [{to} + 112], xmm7",
-                "movups xmmword ptr [{to} + {len} - 128], xmm8",
-                "movups xmmword ptr [{to} + {len} - 112], xmm9",
-                "movups xmmword ptr [{to} + {len} - 96], xmm10",
-                "movups xmmword ptr [{to} + {len} - 80], xmm11",
-                "movups xmmword ptr [{to} + {len} - 64], xmm12",
-                "movups xmmword ptr [{to} + {len} - 48], xmm13",
-                "movups xmmword ptr [{to} + {len} - 32], xmm14",
-                "movups xmmword ptr [{to} + {len} - 16], xmm15",
-                from = in(reg) from,
-                to = in(reg) to,
-                len = in(reg) len,
-                out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-                out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-                out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-                out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
-                options(nostack, preserves_flags),
-            )
-        }
+    // SAFETY: four accesses of 16 bytes from the start and four up to the end lie within the
+    // `len` bytes, and all loads come before all stores.
+    unsafe {
+        asm!(
+            "movups xmm0, xmmword ptr [{from}]",
+            "movups xmm1, xmmword ptr [{from} + 16]",
+            "movups xmm2, xmmword ptr [{from} + 32]",
+            "movups xmm3, xmmword ptr [{from} + 48]",
+            "movups xmm4, xmmword ptr [{from} + {len} - 64]",
+            "movups xmm5, xmmword ptr [{from} + {len} - 48]",
+            "movups xmm6, xmmword ptr [{from} + {len} - 32]",
+            "movups xmm7, xmmword ptr [{from} + {len} - 16]",
+            "movups xmmword ptr [{to}], xmm0",
+            "movups xmmword ptr [{to} + 16], xmm1",
+            "movups xmmword ptr [{to} + 32], xmm2",
+            "movups xmmword ptr [{to} + 48], xmm3",
+            "movups xmmword ptr [{to} + {len} - 64], xmm4",
+            "movups xmmword ptr [{to} + {len} - 48], xmm5",
+            "movups xmmword ptr [{to} + {len} - 32], xmm6",
+            "movups xmmword ptr [{to} + {len} - 16], xmm7",
+            from = in(reg) from,
+            to = in(reg) to,
+            len = in(reg) len,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            options(nostack, preserves_flags),
+        )
+    }
+}
+
+/// Copies 129 to 256 bytes with AVX; the ranges may overlap.
+///
+/// # Safety
+///
+/// `len` bytes are mapped for reading at `from` and for writing at `to`; the processor has AVX.
+unsafe fn avx_large(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: four accesses of 32 bytes from the start and four up to the end lie within the
+    // `len` bytes, and all loads come before all stores. All vector registers are declared
+    // clobbered, also for the upper halves.
+    unsafe {
+        asm!(
+            "vmovdqu ymm0, [{from}]",
+            "vmovdqu ymm1, [{from} + 32]",
+            "vmovdqu ymm2, [{from} + 64]",
+            "vmovdqu ymm3, [{from} + 96]",
+            "vmovdqu ymm4, [{from} + {len} - 128]",
+            "vmovdqu ymm5, [{from} + {len} - 96]",
+            "vmovdqu ymm6, [{from} + {len} - 64]",
+            "vmovdqu ymm7, [{from} + {len} - 32]",
+            "vmovdqu [{to}], ymm0",
+            "vmovdqu [{to} + 32], ymm1",
+            "vmovdqu [{to} + 64], ymm2",
+            "vmovdqu [{to} + 96], ymm3",
+            "vmovdqu [{to} + {len} - 128], ymm4",
+            "vmovdqu [{to} + {len} - 96], ymm5",
+            "vmovdqu [{to} + {len} - 64], ymm6",
+            "vmovdqu [{to} + {len} - 32], ymm7",
+            "vzeroupper",
+            from = in(reg) from,
+            to = in(reg) to,
+            len = in(reg) len,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            options(nostack, preserves_flags),
+        )
+    }
+}
+
+/// Copies 129 to 256 bytes with SSE2; the ranges may overlap.
+///
+/// # Safety
+///
+/// `len` bytes are mapped for reading at `from` and for writing at `to`.
+unsafe fn sse2_large(from: *const u8, to: *mut u8, len: usize) {
+    // SAFETY: eight accesses of 16 bytes from the start and eight up to the end lie within the
+    // `len` bytes, and all loads come before all stores.
+    unsafe {
+        asm!(
+            "movups xmm0, xmmword ptr [{from}]",
+            "movups xmm1, xmmword ptr [{from} + 16]",
+            "movups xmm2, xmmword ptr [{from} + 32]",
+            "movups xmm3, xmmword ptr [{from} + 48]",
+            "movups xmm4, xmmword ptr [{from} + 64]",
+            "movups xmm5, xmmword ptr [{from} + 80]",
+            "movups xmm6, xmmword ptr [{from} + 96]",
+            "movups xmm7, xmmword ptr [{from} + 112]",
+            "movups xmm8, xmmword ptr [{from} + {len} - 128]",
+            "movups xmm9, xmmword ptr [{from} + {len} - 112]",
+            "movups xmm10, xmmword ptr [{from} + {len} - 96]",
+            "movups xmm11, xmmword ptr [{from} + {len} - 80]",
+            "movups xmm12, xmmword ptr [{from} + {len} - 64]",
+            "movups xmm13, xmmword ptr [{from} + {len} - 48]",
+            "movups xmm14, xmmword ptr [{from} + {len} - 32]",
+            "movups xmm15, xmmword ptr [{from} + {len} - 16]",
+            "movups xmmword ptr [{to}], xmm0",
+            "movups xmmword ptr [{to} + 16], xmm1",
+            "movups xmmword ptr [{to} + 32], xmm2",
+            "movups xmmword ptr [{to} + 48], xmm3",
+            "movups xmmword ptr [{to} + 64], xmm4",
+            "movups xmmword ptr [{to} + 80], xmm5",
+            "movups xmmword ptr [{to} + 96], xmm6",
+            "movups xmmword ptr [{to} + 112], xmm7",
+            "movups xmmword ptr [{to} + {len} - 128], xmm8",
+            "movups xmmword ptr [{to} + {len} - 112], xmm9",
+            "movups xmmword ptr [{to} + {len} - 96], xmm10",
+            "movups xmmword ptr [{to} + {len} - 80], xmm11",
+            "movups xmmword ptr [{to} + {len} - 64], xmm12",
+            "movups xmmword ptr [{to} + {len} - 48], xmm13",
+            "movups xmmword ptr [{to} + {len} - 32], xmm14",
+            "movups xmmword ptr [{to} + {len} - 16], xmm15",
+            from = in(reg) from,
+            to = in(reg) to,
+            len = in(reg) len,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            options(nostack, preserves_flags),
+        )
     }
 }
 
@@ -436,6 +507,11 @@ pub(super) unsafe fn fill(to: *mut u8, byte: u8, len: usize) {
 #[cfg(test)]
 pub(super) mod loops {
     //! Every loop by itself, for the tests.
+
+    /// What copies 129 to 256 bytes.
+    pub(in crate::shm::copy) fn large() -> [(bool, Loop); 2] {
+        [(true, super::sse2_large), (std::is_x86_feature_detected!("avx"), super::avx_large)]
+    }
 
     /// A loop; see its own contract.
     pub(in crate::shm::copy) type Loop = unsafe fn(*const u8, *mut u8, usize);

@@ -8,6 +8,7 @@ use rustix::io::{Errno, Result};
 use rustix::thread::{NanosleepRelativeResult, nanosleep};
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
+use crate::backend::conv::{done, last_error};
 use crate::sem::{Clock, Deadline, OpenFlags, VALUE_MAX};
 
 #[cfg(target_os = "linux")]
@@ -41,47 +42,12 @@ pub(crate) struct Opened {
     pub(crate) file: Option<(u64, u64, u32)>,
 }
 
-/// The answer of a C function that says -1 and sets `errno`.
-fn answer(value: libc::c_int) -> Result<()> {
-    if value == -1 { Err(errno()) } else { Ok(()) }
-}
-
-fn errno() -> Errno {
-    let location = errno_location();
-    // SAFETY: the C library's location of this thread's `errno` is always valid to read.
-    Errno::from_raw_os_error(unsafe { *location })
-}
-
-#[cfg(any(target_os = "linux", target_os = "dragonfly"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__errno_location() }
-}
-
-#[cfg(any(apple, target_os = "freebsd"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__error() }
-}
-
-#[cfg(any(target_os = "netbsd", target_os = "openbsd"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::__errno() }
-}
-
-#[cfg(any(target_os = "solaris", target_os = "illumos"))]
-fn errno_location() -> *const libc::c_int {
-    // SAFETY: the function has no preconditions.
-    unsafe { libc::___errno() }
-}
-
 /// What `sem_open` returns when it fails: -1 as a pointer on Apple's systems, 0 elsewhere.
 fn opened(sem: *mut libc::sem_t) -> Result<Raw> {
     let failed = if cfg!(apple) { usize::MAX } else { 0 };
     match NonNull::new(sem) {
         Some(sem) if sem.addr().get() != failed => Ok(Raw(sem)),
-        _ => Err(errno()),
+        _ => Err(last_error()),
     }
 }
 
@@ -103,7 +69,7 @@ impl Raw {
     pub(crate) fn post(self, units: u32) -> Result<()> {
         if units == 1 {
             // SAFETY: by the invariant of `Raw`.
-            return answer(unsafe { libc::sem_post(self.0.as_ptr()) });
+            return done(unsafe { libc::sem_post(self.0.as_ptr()) });
         }
         self.post_many(units)
     }
@@ -131,7 +97,7 @@ impl Raw {
         for taken in 0..units {
             // SAFETY: by the invariant of `Raw`.
             let result =
-                rustix::io::retry_on_intr(|| answer(unsafe { libc::sem_trywait(self.0.as_ptr()) }));
+                rustix::io::retry_on_intr(|| done(unsafe { libc::sem_trywait(self.0.as_ptr()) }));
             if result.is_err() {
                 self.give_back(taken);
                 return false;
@@ -151,7 +117,7 @@ impl Raw {
         if units == 1 {
             return match until {
                 // SAFETY: by the invariant of `Raw`.
-                None => answer(unsafe { libc::sem_wait(self.0.as_ptr()) }),
+                None => done(unsafe { libc::sem_wait(self.0.as_ptr()) }),
                 Some(deadline) => timed::wait(self, deadline),
             };
         }
@@ -162,7 +128,7 @@ impl Raw {
     pub(crate) fn value(self) -> Result<u32> {
         let mut value = 0;
         // SAFETY: the semaphore by the invariant of `Raw`, and a place for the value.
-        answer(unsafe { libc::sem_getvalue(self.0.as_ptr(), &raw mut value) })?;
+        done(unsafe { libc::sem_getvalue(self.0.as_ptr(), &raw mut value) })?;
         // Some systems tell the number of waiters as a negative value.
         Ok(u32::try_from(value).unwrap_or(0))
     }
@@ -187,7 +153,7 @@ impl Raw {
 #[cfg(not(apple))]
 pub(crate) unsafe fn init(base: NonNull<libc::sem_t>, shared: bool, value: u32) -> Result<Raw> {
     // SAFETY: by the caller's promise.
-    answer(unsafe {
+    done(unsafe {
         libc::sem_init(base.as_ptr(), libc::c_int::from(shared), value as libc::c_uint)
     })?;
     Ok(Raw(base))

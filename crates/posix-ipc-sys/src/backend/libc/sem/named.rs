@@ -178,7 +178,7 @@ pub(crate) fn unlink(name: &CStr) -> Result<()> {
     // The C libraries differ in what they say to bad names.
     with_path(PREFIX, name, |_| Ok(()))?;
     // SAFETY: the name is a C string that outlives the call.
-    answer(unsafe { libc::sem_unlink(name.as_ptr()) })
+    done(unsafe { libc::sem_unlink(name.as_ptr()) })
 }
 
 pub(crate) fn stat(name: &CStr) -> Result<Stat> {

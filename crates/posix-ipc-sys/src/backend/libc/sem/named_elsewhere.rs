@@ -8,5 +8,5 @@ pub(crate) fn open(name: &CStr, flags: OpenFlags, mode: Mode, value: u32) -> Res
 
 pub(crate) fn unlink(name: &CStr) -> Result<()> {
     // SAFETY: the name is a C string that outlives the call.
-    answer(unsafe { libc::sem_unlink(name.as_ptr()) })
+    done(unsafe { libc::sem_unlink(name.as_ptr()) })
 }

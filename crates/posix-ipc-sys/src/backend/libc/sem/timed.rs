@@ -63,7 +63,7 @@ fn emulated(sem: Raw, deadline: Deadline) -> Result<()> {
 fn timedwait(sem: Raw, time: Timespec) -> Result<()> {
     let time = c_time(time);
     // SAFETY: the semaphore by the invariant of `Raw`, and a time that outlives the call.
-    answer(unsafe { libc::sem_timedwait(sem.0.as_ptr(), &raw const time) })
+    done(unsafe { libc::sem_timedwait(sem.0.as_ptr(), &raw const time) })
 }
 
 /// Times past what C counts to are as good as never; those before 1970 have passed.
@@ -113,6 +113,6 @@ mod clockwait {
     ) -> Result<()> {
         let time = c_time(time);
         // SAFETY: the semaphore by the invariant of `Raw`, and a time that outlives the call.
-        answer(unsafe { function(sem.0.as_ptr(), clock, &raw const time) })
+        done(unsafe { function(sem.0.as_ptr(), clock, &raw const time) })
     }
 }

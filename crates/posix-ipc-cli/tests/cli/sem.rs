@@ -1,0 +1,181 @@
+//! `sem`.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+
+use posix_ipc::Semaphore;
+use rustix::process::Signal;
+use serde_json::json;
+use testutil::names::{self, UniqueName};
+use testutil::{child, require};
+
+use crate::sandbox::{self, sandbox};
+use crate::support::{command, pipc};
+
+fn semaphore(label: &str, value: &str) -> UniqueName {
+    let name = names::unique(label);
+    pipc(&["create", "sem", &name, "--value", value, "-q"]).status(0);
+    name
+}
+
+fn value(name: &str) -> String {
+    pipc(&["sem", "get", name]).status(0).text().trim().to_string()
+}
+
+#[test]
+fn units_are_taken_and_given() {
+    let name = semaphore("cli-sem", "2");
+    pipc(&["sem", "wait", &name]).status(0);
+    pipc(&["sem", "try", &name[1..]]).status(0);
+    assert_eq!(value(&name), "0");
+    pipc(&["sem", "try", &name]).status(75);
+    pipc(&["sem", "wait", &name, "--timeout", "10ms"]).status(75);
+    pipc(&["sem", "post", &name, "-n", "3"]).status(0);
+    let run = pipc(&["sem", "get", &name, "--json"]).status(0).json();
+    assert_eq!((&run["value"], &run["waiters"]), (&json!(3), &json!(0)));
+}
+
+#[test]
+fn all_units_are_taken_or_none() {
+    let name = semaphore("cli-sem-many", "2");
+    pipc(&["sem", "wait", &name, "-n", "3", "--timeout", "10ms"]).status(75);
+    assert_eq!(value(&name), "2");
+    pipc(&["sem", "wait", &name, "-n", "2", "--timeout", "10ms"]).status(0);
+    assert_eq!(value(&name), "0");
+}
+
+#[test]
+fn a_post_beyond_the_largest_value_changes_nothing() {
+    let name = semaphore("cli-sem-max", "2147483646");
+    pipc(&["sem", "post", &name, "-n", "2"]).status(1);
+    assert_eq!(value(&name), "2147483646");
+    let other = names::unique("cli-sem-over");
+    pipc(&["create", "sem", &other, "--value", "2147483648"]).status(2);
+}
+
+#[test]
+fn a_waiter_is_seen_and_woken() {
+    let name = semaphore("cli-sem-wake", "0");
+    let waiter = child::start(command(&["sem", "wait", &name]));
+    let semaphore = Semaphore::open(&*name).unwrap();
+    while semaphore.waiters() != Some(1) {
+        std::thread::yield_now();
+    }
+    let run = pipc(&["stat", "--kind", "sem", &name, "--json"]).status(0).json();
+    assert_eq!(run["objects"][0]["waiters"], json!(1));
+    let users = run["objects"][0]["users"].as_array().unwrap();
+    let pid = json!(waiter.id());
+    assert!(users.iter().any(|user| user["pid"] == pid && user["via"] == json!("mapping")));
+    pipc(&["sem", "post", &name]).status(0);
+    waiter.expect_success();
+}
+
+#[test]
+fn run_gives_the_unit_back_and_returns_the_status() {
+    let name = semaphore("cli-sem-run", "1");
+    let run = |command: &[&str]| {
+        let mut arguments = vec!["sem", "run", &*name, "--"];
+        arguments.extend(command);
+        pipc(&arguments)
+    };
+    assert_eq!(run(&["echo", "hello"]).status(0).text(), "hello\n");
+    run(&["sh", "-c", "exit 7"]).status(7);
+    run(&["sh", "-c", "kill -TERM $$"]).status(128 + 15);
+    run(&["/no/such/command"]).status(127);
+    run(&["/dev/null"]).status(126);
+    let inside = run(&[crate::support::PIPC, "sem", "get", &name]);
+    assert_eq!(inside.status(0).text(), "0\n");
+    assert_eq!(value(&name), "1");
+}
+
+#[test]
+fn run_creates_the_semaphore_if_asked() {
+    let name = names::unique("cli-sem-run-create");
+    pipc(&["sem", "run", &name, "--", "true"]).status(3);
+    pipc(&["sem", "run", &name, "--create", "3", "--", "true"]).status(0);
+    assert_eq!(value(&name), "3");
+    pipc(&["sem", "run", &name, "--create", "--", "true"]).status(0);
+}
+
+#[test]
+fn run_times_out_without_running() {
+    let name = semaphore("cli-sem-run-timeout", "0");
+    let run = pipc(&["sem", "run", &name, "--timeout", "10ms", "--", "echo", "ran"]).status(75);
+    assert_eq!(run.text(), "");
+}
+
+#[test]
+fn run_passes_signals_on_and_gives_the_unit_back() {
+    let name = semaphore("cli-sem-run-signal", "1");
+    let script = "trap 'echo caught; exit 3' TERM; echo ready; while :; do read x; done";
+    let mut holder = command(&["sem", "run", &name, "--", "bash", "-c", script]);
+    holder.stdin(Stdio::piped());
+    let mut holder = child::start(holder);
+    holder.expect_line("ready");
+    assert_eq!(value(&name), "0");
+    holder.signal(Signal::TERM);
+    holder.expect_line("caught");
+    assert_eq!(holder.wait().code(), Some(3));
+    assert_eq!(value(&name), "1");
+}
+
+#[test]
+fn a_signal_while_run_waits_ends_it_without_a_unit() {
+    let name = semaphore("cli-sem-run-waiting", "0");
+    let mut waiter = child::start(command(&["sem", "run", &name, "--", "true"]));
+    let semaphore = Semaphore::open(&*name).unwrap();
+    while semaphore.waiters() != Some(1) {
+        std::thread::yield_now();
+    }
+    waiter.signal(Signal::INT);
+    assert_eq!(waiter.wait().signal(), Some(2));
+    assert_eq!(semaphore.value().unwrap(), 0);
+}
+
+#[test]
+fn only_so_many_run_at_once() {
+    let name = semaphore("cli-sem-run-limit", "2");
+    let directory = tempfile::tempdir().unwrap();
+    let script = format!(
+        "cd {}; touch in-$$; ls in-* | wc -l; read x < /dev/null; rm in-$$",
+        directory.path().display()
+    );
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut one = command(&["sem", "run", &name, "--", "bash", "-c", &script]);
+            one.stdout(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for one in children {
+        let output = one.wait_with_output().unwrap();
+        let inside: u32 = String::from_utf8_lossy(&output.stdout).trim().parse().unwrap();
+        assert!(output.status.success() && inside <= 2, "{inside} at once");
+    }
+    assert_eq!(value(&name), "2");
+}
+
+#[test]
+fn create_matches_the_value_only_if_asked() {
+    let name = semaphore("cli-sem-match", "3");
+    let create = |value, exist| pipc(&["create", "sem", &name, "--value", value, "--exist", exist]);
+    create("3", "match").status(0);
+    create("1", "match").status(1);
+    create("1", "ok").status(0);
+    create("1", "fail").status(4);
+    assert_eq!(value(&name), "3");
+    create("1", "replace").status(0);
+    assert_eq!(value(&name), "1");
+}
+
+#[test]
+fn what_is_missing_forbidden_or_foreign_is_told_apart() {
+    let name = names::unique("cli-sem-none");
+    pipc(&["sem", "get", &name]).status(3);
+    std::fs::write(name.sem_path(), b"").unwrap();
+    for word in ["get", "try", "post", "wait"] {
+        let run = pipc(&["sem", word, &name]).status(1);
+        assert!(!run.stderr.is_empty());
+    }
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    sandbox("pipc create sem /s -q; AS_NOBODY pipc sem wait /s").status(5);
+}

@@ -1,0 +1,253 @@
+//! `kill -9` at random moments: nothing is lost but what the promise allows.
+//!
+//! Each shape is killed as often as `POSIX_IPC_CRASHES` says, 60 times by default; the count is
+//! printed (`cargo test --test ring crash -- --nocapture`).
+
+use std::time::{Duration, Instant};
+
+use posix_ipc::ring::{mpmc, spsc};
+use posix_ipc::{Cleanup, OpenMode};
+use testutil::child::{self, Child, hear, say};
+use testutil::names::unique;
+use testutil::watchdog::watchdog;
+
+use crate::journal::{INCARNATIONS, Journal, MESSAGES, message, read};
+
+const INTERVAL: Duration = Duration::from_millis(2);
+
+fn crashes() -> u64 {
+    let wanted = std::env::var("POSIX_IPC_CRASHES").ok().and_then(|count| count.parse().ok());
+    wanted.unwrap_or(60).min(INCARNATIONS - 10)
+}
+
+/// Numbers that differ from run to run.
+struct Random(u64);
+
+impl Random {
+    fn new() -> Self {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let seed = now.as_nanos() as u64 ^ u64::from(std::process::id()) << 40;
+        println!("seed {seed}");
+        Self(seed)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn start(role: &str, ring: &str, journal: &str, incarnation: u64) -> Child {
+    let mut child = child::run(role, &[ring, journal, &incarnation.to_string()]);
+    child.expect_line("at it");
+    child
+}
+
+/// Lets the others work for a random moment: the kill is to hit any instruction.
+fn pause(random: &mut Random) {
+    let until = Instant::now() + Duration::from_micros(random.below(1500));
+    while Instant::now() < until {
+        std::thread::yield_now();
+    }
+}
+
+fn arguments(arguments: &[String]) -> (&str, Journal, u64) {
+    let [ring, journal, incarnation] = arguments else { panic!("three arguments") };
+    (ring, Journal::open(journal), incarnation.parse().unwrap())
+}
+
+pub(crate) fn spsc_sender(args: &[String]) {
+    let (ring, journal, incarnation) = arguments(args);
+    let options = spsc::Sender::options().liveness_interval(INTERVAL).outlive_peer(true);
+    let mut sender = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
+    say("at it");
+    let mut number = 0;
+    while number < MESSAGES {
+        let bytes = message(incarnation, number, 600);
+        let result = match number % 3 {
+            0 => sender.send(&bytes).map(|()| 1),
+            1 => sender.reserve(bytes.len()).and_then(|mut grant| {
+                let (front, back) = bytes.split_at(bytes.len() / 2);
+                let written =
+                    grant.write_at(0, front).and_then(|()| grant.write_at(front.len(), back));
+                written.unwrap_or_else(|error| journal.fail(&error.to_string()));
+                grant.commit();
+                Ok(1)
+            }),
+            _ => {
+                let mut batch = sender.batch();
+                let count = (MESSAGES - number).min(3);
+                (0..count)
+                    .try_for_each(|i| batch.send(&message(incarnation, number + i, 600)))
+                    .map(|()| count)
+            }
+        };
+        match result {
+            Ok(count) => number += count,
+            Err(error) => journal.fail(&format!("send: {error}")),
+        }
+        journal.commit(incarnation, number);
+    }
+    hear();
+}
+
+pub(crate) fn spsc_receiver(args: &[String]) {
+    let (ring, journal, _) = arguments(args);
+    let options = spsc::Receiver::options().liveness_interval(INTERVAL).outlive_peer(true);
+    let mut receiver = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
+    say("at it");
+    let mut last = None;
+    loop {
+        match receiver.peek() {
+            Ok(record) => {
+                last = Some(receive(&journal, &record.to_vec(), last, true));
+                record.release();
+            }
+            Err(error) => journal.fail(&format!("receive: {error}")),
+        }
+    }
+}
+
+/// Notes a message; in order, each comes right after the one before.
+fn receive(journal: &Journal, bytes: &[u8], last: Option<(u64, u64)>, ordered: bool) -> (u64, u64) {
+    let Some((incarnation, number)) = read(bytes) else {
+        journal.fail(&format!("a message of {} bytes is not whole", bytes.len()))
+    };
+    if let (true, Some((sender, before))) = (ordered, last) {
+        let follows = incarnation == sender && number == before + 1;
+        let begins = incarnation > sender && number == 0;
+        if !follows && !begins {
+            journal.fail(&format!("{number} of {incarnation} after {before} of {sender}"));
+        }
+    }
+    // Only what is noted counts as received: from here on a repetition is a repetition.
+    journal.see(incarnation, number);
+    (incarnation, number)
+}
+
+#[test]
+fn spsc_survives_kills_of_either_end_at_random_moments() {
+    let crashes = crashes();
+    let _watchdog = watchdog(120 + crashes / 2);
+    let (ring, book) = (unique("crash-spsc"), unique("crash-spsc-journal"));
+    let journal = Journal::create(&book);
+    let options = spsc::Receiver::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Keep);
+    drop(options.capacity(4096).open(&*ring).unwrap());
+    let mut random = Random::new();
+    let (mut incarnation, mut receivers) = (0, 0);
+    let mut sender = start("spsc_sender", &ring, &book, incarnation);
+    let mut receiver = start("spsc_receiver", &ring, &book, 0);
+    for _ in 0..crashes {
+        pause(&mut random);
+        if random.below(2) == 0 {
+            sender.kill();
+            incarnation += 1;
+            sender = start("spsc_sender", &ring, &book, incarnation);
+        } else {
+            receiver.kill();
+            receivers += 1;
+            receiver = start("spsc_receiver", &ring, &book, 0);
+        }
+        assert_eq!(journal.failures(), 0);
+    }
+    sender.kill();
+    receiver.kill();
+    let mut rest = spsc::Receiver::open(&*ring).unwrap();
+    rest.drain(|record| {
+        receive(&journal, &record.to_vec(), None, true);
+    })
+    .unwrap();
+    assert_eq!(journal.failures(), 0);
+    // A batch of three may have been published and not yet noted.
+    let repeated = journal.check(incarnation + 1, 3);
+    assert!(repeated <= receivers + 1, "{repeated} repetitions and {receivers} dead receivers");
+    println!(
+        "spsc: {crashes} kills, {} of them senders; {} messages received, {repeated} twice, \
+         none lost",
+        incarnation,
+        journal.received()
+    );
+}
+
+pub(crate) fn mpmc_sender(args: &[String]) {
+    let (ring, journal, incarnation) = arguments(args);
+    let options = mpmc::Sender::options().liveness_interval(INTERVAL);
+    let sender = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
+    say("at it");
+    for number in 0..MESSAGES {
+        let bytes = message(incarnation, number, 4000);
+        if let Err(error) = sender.send(&bytes, (number % 2) as u32) {
+            journal.fail(&format!("send: {error}"));
+        }
+        journal.commit(incarnation, number + 1);
+    }
+    hear();
+}
+
+pub(crate) fn mpmc_receiver(args: &[String]) {
+    let (ring, journal, _) = arguments(args);
+    let options = mpmc::Receiver::options().liveness_interval(INTERVAL);
+    let receiver = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
+    say("at it");
+    loop {
+        match receiver.peek() {
+            Ok(record) => {
+                receive(&journal, &record.to_vec(), None, false);
+                record.release();
+            }
+            Err(error) => journal.fail(&format!("receive: {error}")),
+        }
+    }
+}
+
+#[test]
+fn mpmc_survives_kills_of_any_participant_at_random_moments() {
+    let crashes = crashes();
+    let _watchdog = watchdog(120 + crashes / 2);
+    let (ring, book) = (unique("crash-mpmc"), unique("crash-mpmc-journal"));
+    let journal = Journal::create(&book);
+    let options = mpmc::Receiver::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Keep);
+    drop(options.capacity(8).max_len(4000).lanes(2).open(&*ring).unwrap());
+    let mut random = Random::new();
+    let (mut incarnation, mut receivers_killed) = (0, 0);
+    let mut next = || {
+        incarnation += 1;
+        incarnation - 1
+    };
+    let mut senders: Vec<_> = (0..2).map(|_| start("mpmc_sender", &ring, &book, next())).collect();
+    let mut receivers: Vec<_> = (0..2).map(|_| start("mpmc_receiver", &ring, &book, 0)).collect();
+    for _ in 0..crashes {
+        pause(&mut random);
+        let which = random.below(4) as usize;
+        if let Some(sender) = senders.get_mut(which) {
+            sender.kill();
+            *sender = start("mpmc_sender", &ring, &book, next());
+        } else {
+            receivers_killed += 1;
+            let receiver = &mut receivers[which - 2];
+            receiver.kill();
+            *receiver = start("mpmc_receiver", &ring, &book, 0);
+        }
+        assert_eq!(journal.failures(), 0);
+    }
+    senders.iter_mut().chain(&mut receivers).for_each(Child::kill);
+    let rest = mpmc::Receiver::open(&*ring).unwrap();
+    rest.repair();
+    while let Some(record) = rest.try_peek().unwrap() {
+        receive(&journal, &record.to_vec(), None, false);
+        record.release();
+    }
+    assert_eq!(journal.failures(), 0);
+    let repeated = journal.check(incarnation, 1);
+    let most = receivers_killed + 2;
+    assert!(repeated <= most, "{repeated} repetitions and {most} dead receivers");
+    let incidents = rest.incidents();
+    assert!(incidents.skipped <= incarnation, "{incidents:?}");
+    println!(
+        "mpmc: {crashes} kills, {receivers_killed} of them receivers; {} messages received, \
+         {repeated} twice, none lost; {incidents:?}",
+        journal.received()
+    );
+    assert!(rest.participants() >= 1);
+}

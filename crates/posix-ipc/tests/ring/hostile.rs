@@ -1,0 +1,140 @@
+//! A peer that scribbles over the segment: errors, never a panic, a hang or a stray access.
+
+use std::time::Duration;
+
+use posix_ipc::ring::{mpmc, spsc};
+use posix_ipc::shm::Mapping;
+use posix_ipc::{OpenMode, SharedMemory};
+use testutil::names::unique;
+use testutil::watchdog::watchdog;
+
+/// Numbers that are the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+}
+
+/// Overwrites a word that matters, or any, by something nasty or a small change.
+fn scribble(mapping: &Mapping, random: &mut Random, words: &[usize]) {
+    let any = random.below(mapping.len() as u64 / 8) as usize * 8;
+    let at = match random.below(4) {
+        0 => any,
+        _ => words[random.below(words.len() as u64) as usize],
+    };
+    let word = mapping.atomic_u64(at).unwrap();
+    let old = word.load(std::sync::atomic::Ordering::Relaxed);
+    let nasty = [0, 1, 7, 8, u64::MAX, 1 << 63, 1 << 32, old.wrapping_add(8), old.wrapping_sub(8)];
+    let new = match random.below(3) {
+        0 => random.next(),
+        1 => old ^ 1 << random.below(64),
+        _ => nasty[random.below(nasty.len() as u64) as usize],
+    };
+    word.store(new, std::sync::atomic::Ordering::Relaxed);
+}
+
+#[test]
+fn spsc_survives_any_scribbling() {
+    let _watchdog = watchdog(300);
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut corrupt = 0;
+    for _ in 0..300 {
+        let name = unique("hostile");
+        let mut sender = spsc::Sender::create(&*name, 4096).unwrap();
+        let mut receiver = spsc::Receiver::open(&*name).unwrap();
+        let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
+        let words = [128, 256, 384, 512, 640, 768, 776, 896, 904, 4096, 4104];
+        for _ in 0..60 {
+            if random.below(3) == 0 {
+                scribble(&mapping, &mut random, &words);
+            }
+            let len = random.below(700) as usize;
+            corrupt += u32::from(sender.try_send(&vec![1; len]).is_err());
+            let wait = Duration::from_micros(1);
+            corrupt += u32::from(sender.send_timeout(&vec![1; len], wait).is_err());
+            corrupt += u32::from(receiver.try_receive_vec().is_err());
+            corrupt += u32::from(receiver.drain(|record| drop(record.to_vec())).is_err());
+            corrupt += u32::from(receiver.peek_timeout(wait).is_err());
+            let _ = (sender.peer(), receiver.peer(), sender.backlog(), receiver.backlog());
+        }
+        drop((sender, receiver));
+        // A newcomer judges the ring by itself.
+        let _ = spsc::Sender::open(&*name);
+        let _ = spsc::Receiver::open(&*name);
+    }
+    assert!(corrupt > 100, "the scribbling was noticed: {corrupt}");
+}
+
+#[test]
+fn mpmc_survives_any_scribbling() {
+    let _watchdog = watchdog(300);
+    let mut random = Random(0x0fed_cba9_8765_4321);
+    let mut corrupt = 0;
+    for _ in 0..300 {
+        let name = unique("hostile");
+        let options = mpmc::Sender::options().mode(OpenMode::CreateNew).capacity(8).lanes(2);
+        let sender = options.max_len(40).open(&*name).unwrap();
+        let receiver = mpmc::Receiver::open(&*name).unwrap();
+        let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
+        let mut words = vec![128, 256, 384, 512, 640, 656, 4096, 4224, 4352, 4480, 12288, 12296];
+        words.extend((0..16).flat_map(|slot| [16384 + slot * 64, 16384 + slot * 64 + 8]));
+        for _ in 0..60 {
+            if random.below(3) == 0 {
+                scribble(&mapping, &mut random, &words);
+            }
+            let lane = random.below(2) as u32;
+            let wait = Duration::from_micros(1);
+            corrupt += u32::from(sender.try_send(&[1; 40], lane).is_err());
+            corrupt += u32::from(sender.send_timeout(&[1; 8], lane, wait).is_err());
+            corrupt += u32::from(receiver.try_receive(&mut [0; 40]).is_err());
+            corrupt += u32::from(receiver.receive_timeout(&mut [0; 4], wait).is_err());
+            corrupt += u32::from(receiver.peek_timeout(wait).is_err());
+            receiver.repair();
+            let _ = (receiver.participants(), receiver.incidents());
+        }
+        drop((sender, receiver));
+        let _ = mpmc::Receiver::open(&*name).map(|receiver| receiver.try_receive_vec());
+    }
+    assert!(corrupt > 100, "the scribbling was noticed: {corrupt}");
+}
+
+#[test]
+fn what_is_no_ring_is_refused() {
+    let sizes = [1, 63, 64, 4096, 8192, 20_000];
+    for size in sizes {
+        let name = unique("foreign");
+        let memory = SharedMemory::create(&*name, size).unwrap();
+        assert!(spsc::Sender::open(&*name).is_err(), "{size} zeros");
+        assert!(mpmc::Sender::open(&*name).is_err(), "{size} zeros");
+        memory.map().unwrap().fill(0, size as usize, 0xff).unwrap();
+        assert!(spsc::Receiver::open(&*name).is_err(), "{size} ones");
+        assert!(mpmc::Receiver::open(&*name).is_err(), "{size} ones");
+    }
+}
+
+#[test]
+fn any_damage_to_the_preamble_is_refused_or_harmless() {
+    let name = unique("preamble");
+    let sender = spsc::Sender::create(&*name, 4096).unwrap();
+    sender.keep();
+    let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
+    let mut original = [0; 64];
+    mapping.read_at(0, &mut original).unwrap();
+    for bit in 0..56 * 8 {
+        let mut damaged = original;
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        mapping.write_at(0, &damaged).unwrap();
+        let opened = spsc::Receiver::open(&*name);
+        let is_flag = bit == 52 * 8;
+        assert_eq!(opened.is_ok(), is_flag, "bit {bit}: {opened:?}");
+    }
+}

@@ -1,0 +1,138 @@
+"""Reads and writes spsc rings; written from docs/ring-format.md, for the tests.
+
+ring.py read|write|create NAME COUNT
+"""
+
+import ctypes
+import fcntl
+import mmap
+import os
+import struct
+import sys
+import time
+
+MAGIC = b"PIPCRING"
+DATA, PADDING = 0x52454331, 0x50414431
+TAIL, HEAD, TAKEN = 128, 256, 384
+RECEIVER_SLEEPS, SENDER_SLEEPS = 512, 640
+SENDER_SEAT, RECEIVER_SEAT = 768, 896
+LOCKS = 2048
+SYS_FUTEX, FUTEX_WAKE = {"x86_64": 202, "aarch64": 98}[os.uname().machine], 1
+F_OFD_SETLK = 37
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Ring:
+    def __init__(self, name, seat):
+        path = "/dev/shm/" + name.lstrip("/")
+        self.locks = os.open(path, os.O_RDWR | os.O_CLOEXEC)  # never mapped
+        # struct flock: type, whence, start, len, pid
+        lock = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, LOCKS + seat, 1, 0)
+        fcntl.fcntl(self.locks, F_OFD_SETLK, lock)  # EAGAIN: the end is taken
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.map = mmap.mmap(fd, 0)
+        os.close(fd)
+        self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
+        magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
+        assert (magic, version, shape) == (MAGIC, 1, 1), "no spsc ring of version 1"
+        assert size == len(self.map) == offset + capacity
+        self.offset, self.capacity = offset, capacity
+        self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
+        self.peer_sleeps = (RECEIVER_SLEEPS, SENDER_SLEEPS)[seat]
+        self.store32(self.seat + 8, os.getpid())
+        self.store32(self.seat + 4, 1)
+        self.store32(self.seat, self.load32(self.seat) + 1)
+        self.wake_peer()
+
+    def close(self):
+        self.store32(self.seat + 4, 0)
+        self.wake_peer()
+        os.close(self.locks)
+
+    # Aligned words are loaded and stored in one piece by ctypes; x86-64 keeps their order.
+    def load(self, at):
+        return ctypes.c_uint64.from_address(self.base + at).value
+
+    def store(self, at, value):
+        ctypes.c_uint64.from_address(self.base + at).value = value
+
+    def load32(self, at):
+        return ctypes.c_uint32.from_address(self.base + at).value
+
+    def store32(self, at, value):
+        ctypes.c_uint32.from_address(self.base + at).value = value
+
+    def wake_peer(self):
+        """Without a fence at hand: takes the announcement back and wakes unconditionally."""
+        self.store32(self.peer_sleeps, 0)
+        word = ctypes.c_void_p(self.base + self.peer_sleeps)
+        libc.syscall(SYS_FUTEX, word, FUTEX_WAKE, 0x7FFFFFFF, None, None, 0)
+
+    def copy(self, position, data=None, length=0):
+        """Bytes at a position of the data region, which wraps around."""
+        at = position % self.capacity
+        length = length if data is None else len(data)
+        first = min(length, self.capacity - at)
+        start = self.offset + at
+        if data is None:
+            return self.map[start : start + first] + self.map[self.offset : self.offset + length - first]
+        self.map[start : start + first] = data[:first]
+        self.map[self.offset : self.offset + length - first] = data[first:]
+
+    def send(self, message):
+        size = (8 + len(message) + 7) & ~7
+        tail = self.load(TAIL)
+        while tail + size - self.load(TAKEN) > self.capacity:
+            time.sleep(0.0001)
+        self.copy(tail, struct.pack("II", len(message), DATA))
+        self.copy(tail + 8, message)
+        self.store(TAIL, tail + size)
+        self.wake_peer()
+
+    def receive(self):
+        head = self.load(TAKEN)
+        while self.load(TAIL) == head:
+            time.sleep(0.0001)
+        length, kind = struct.unpack("II", self.copy(head, length=8))
+        if kind == PADDING:
+            head += length
+            length, kind = struct.unpack("II", self.copy(head, length=8))
+        assert kind == DATA, hex(kind)
+        message = self.copy(head + 8, length=length)
+        head += (8 + length + 7) & ~7
+        self.store(TAKEN, head)
+        self.store(HEAD, head)
+        self.wake_peer()
+        return message
+
+
+def create(name, capacity):
+    """Complete under a name of its own, then given its name."""
+    path = "/dev/shm/" + name.lstrip("/")
+    header = struct.pack("8sIIQQQIIII", MAGIC, 1, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    with open(path + ".new", "xb") as file:
+        file.write(header.ljust(4096 + capacity, b"\0"))
+    os.link(path + ".new", path)
+    os.unlink(path + ".new")
+
+
+def message(i):
+    return bytes((i + j) % 256 for j in range(i * 7 % 900))
+
+
+def main(mode, name, count):
+    if mode == "create":
+        create(name, 4096)
+        print("created")
+    ring = Ring(name, 1 if mode == "read" else 0)
+    for i in range(int(count)):
+        if mode == "read":
+            assert ring.receive() == message(i), i
+        else:
+            ring.send(message(i))
+    ring.close()
+    print("ok")
+
+
+main(*sys.argv[1:])
