@@ -2,14 +2,31 @@
 
 mod anonymous;
 mod bounds;
+mod faults;
+mod interop;
 mod lifecycle;
 mod mapping;
 mod options;
+mod processes;
 mod shared_box;
 mod streams;
 mod values;
 
-testutil::roles!(versioned_writer, box_user);
-
+use faults::{creator, in_small_shm};
+use processes::{churner, echo, forker, holder, truncator, victim, visitor};
 use shared_box::box_user;
 use values::versioned_writer;
+
+testutil::roles!(
+    box_user,
+    churner,
+    creator,
+    echo,
+    forker,
+    holder,
+    in_small_shm,
+    truncator,
+    versioned_writer,
+    victim,
+    visitor,
+);
