@@ -35,6 +35,7 @@ mod atomics;
 mod buf;
 pub(crate) mod copy;
 mod cursor;
+mod macros;
 mod map_options;
 mod mapping;
 mod memory;

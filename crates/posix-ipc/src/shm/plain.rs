@@ -2,6 +2,8 @@
 
 /// A type whose values may be copied byte by byte into and out of memory that anybody writes.
 ///
+/// [`plain!`](crate::plain) defines one without `unsafe`.
+///
 /// With the feature `zerocopy` every `Copy` type that is `zerocopy::FromBytes` and
 /// `zerocopy::IntoBytes` is one, by derive and without `unsafe`; do not implement both for one type
 /// by hand.

@@ -14,6 +14,8 @@ use crate::shm::slot;
 
 /// A type that may be seen by reference in memory which other processes write at any time.
 ///
+/// [`shareable!`](crate::shareable) defines one without `unsafe`.
+///
 /// # Safety
 ///
 /// - Every pattern of bytes is a valid value, at any moment: no `AtomicBool`, no `AtomicPtr`.
