@@ -2,6 +2,7 @@
 
 mod completions;
 mod create;
+mod demo;
 mod describe;
 mod doctor;
 mod entry;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
         Command::Mq(command) => mq::run(&command, out),
         Command::Limits(args) => limits::run(&args, out),
         Command::Doctor(_) => doctor::run(out),
+        Command::Demo(args) => demo::run(&args, out),
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => completions::man(&args, out),
         _ => Err(Failure::usage("this command is not there yet")),
