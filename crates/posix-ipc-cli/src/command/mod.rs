@@ -16,6 +16,7 @@ mod sem;
 mod shm;
 mod source;
 mod stat;
+mod watch;
 
 use crate::args::Command;
 use crate::exit::{Failure, Outcome};
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
         Command::Limits(args) => limits::run(&args, out),
         Command::Doctor(_) => doctor::run(out),
         Command::Demo(args) => demo::run(&args, out),
+        Command::Watch(args) => watch::run(&args, out),
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => completions::man(&args, out),
         _ => Err(Failure::usage("this command is not there yet")),

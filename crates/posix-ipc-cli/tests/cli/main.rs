@@ -1,6 +1,7 @@
 //! Every command, tested by running the binary.
 
 mod create;
+mod demo;
 mod help;
 mod list;
 mod mq;
@@ -11,3 +12,4 @@ mod sem;
 mod shm;
 mod support;
 mod system;
+mod watch;
