@@ -258,11 +258,8 @@ pub fn post<S: AsSem>(sem: S) -> Result<()> {
 ///
 /// # Errors
 ///
-/// - `EINTR`: a signal was handled.
-///
-/// # Platforms
-///
-/// The `linux` back end returns `EINTR` also after handlers with `SA_RESTART`.
+/// - `EINTR`: a signal was handled. After a handler with `SA_RESTART` the wait may go on instead;
+///   one with a deadline never does.
 ///
 /// # Examples
 ///

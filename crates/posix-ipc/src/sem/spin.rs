@@ -31,8 +31,8 @@ use crate::deadline::Deadline;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Spin {
     /// For some 20 microseconds as long as that succeeds, otherwise rarely, to find out whether
-    /// it would. Not at all if this process may run on one processor only, or if whoever woke it
-    /// last runs on the same one.
+    /// it would. Not at all if whoever woke it last runs on the same processor or, where that is
+    /// not known, if this process may run on one only.
     #[default]
     Adaptive,
     /// Not at all: sleeps at once.
@@ -54,7 +54,8 @@ const PROBE: u32 = 1024;
 #[derive(Debug)]
 pub(super) struct Spinner {
     spin: Spin,
-    /// Failures that are still forgiven; 0 if spinning has proved useless.
+    /// Failures that are still forgiven; 0 if spinning has proved useless. It starts as after a
+    /// first one, so that even the first spin is asked for its chances.
     credit: AtomicU32,
     /// Waits since the last probe.
     idle: AtomicU32,
@@ -62,7 +63,7 @@ pub(super) struct Spinner {
 
 impl Spinner {
     pub(super) fn new(spin: Spin) -> Self {
-        Self { spin, credit: AtomicU32::new(PATIENCE), idle: AtomicU32::new(0) }
+        Self { spin, credit: AtomicU32::new(PATIENCE - 1), idle: AtomicU32::new(0) }
     }
 
     /// Takes `units` of a semaphore that had too few, first spinning, then sleeping.
@@ -102,9 +103,15 @@ impl Spinner {
 }
 
 /// Whether the other side can run while this one spins.
+///
+/// Two processes that are each bound to a processor of their own can spin for each other, so that
+/// it counts more where the other one is than how many processors there are for this one.
 #[cold]
 fn may_succeed(semaphore: &Semaphore) -> bool {
-    !one_processor() && sys::waker_cpu(&semaphore.sem).is_none_or(|cpu| Some(cpu) != this_cpu())
+    match sys::waker_cpu(&semaphore.sem) {
+        Some(cpu) => Some(cpu) != this_cpu(),
+        None => !one_processor(),
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use posix_ipc_sys::sem::{self as sys, Clock};
 use rustix::io::Errno;
+use rustix::time::Timespec;
 
 use super::{Semaphore, VALUE_MAX};
 use crate::deadline::Deadline;
@@ -139,8 +140,7 @@ impl Semaphore {
     ///
     /// # Platforms
     ///
-    /// Where the C library's own semaphores are used, a handler that was installed with
-    /// `SA_RESTART` ends only waits that have a deadline. OpenBSD lets no signal end a wait.
+    /// OpenBSD lets no signal end a wait.
     ///
     /// # Examples
     ///
@@ -160,7 +160,12 @@ impl Semaphore {
         if self.try_wait() {
             return Ok(Waited::Taken);
         }
-        let deadline = deadline.map_or(Deadline::Never, Deadline::at);
+        // With a deadline, however far, also handlers with `SA_RESTART` end the wait.
+        let far = Timespec { tv_sec: i64::MAX, tv_nsec: 0 };
+        let deadline = match deadline.map(Deadline::at) {
+            None | Some(Deadline::Never) => Deadline::Monotonic(far),
+            Some(deadline) => deadline,
+        };
         match self.spin.take_or(self, 1, deadline) {
             Ok(()) => Ok(Waited::Taken),
             Err(Errno::TIMEDOUT) => Ok(Waited::TimedOut),

@@ -5,14 +5,14 @@ use core::ffi::c_void;
 use rustix::io::{Errno, Result};
 use rustix::thread::futex::{Flags, Wait, WaitFlags, WaitPtr, WaitvFlags, waitv};
 
-use super::futex::{passed, slice};
+use super::futex::{passed, since_1970, slice};
 use super::glibc32;
 #[cfg(target_has_atomic = "64")]
 use super::glibc64;
 use super::protocol::Protocol;
 use super::wait::{Sleep, Until};
 use super::{Layout, Raw, with_words};
-use crate::sem::WAIT_ANY_MAX;
+use crate::sem::{Clock, WAIT_ANY_MAX};
 
 /// Takes one unit from the first semaphore that has one; `get` gives the one of an index under
 /// `len`, of which there are 1 to `WAIT_ANY_MAX`.
@@ -44,9 +44,12 @@ pub(crate) fn wait_any(len: usize, get: impl Fn(usize) -> Raw, until: Until) -> 
             leave((0..len).filter(|&index| index != taken), &get);
             return Ok(taken);
         }
-        let (clock, wake_up, last) = slice(until);
+        let alone = (0..len).all(|index| get(index).waiters() <= 1);
+        let (wake_up, last) = if alone { (until, true) } else { slice(until) };
+        let clock = wake_up.map_or(Clock::Monotonic, |wake_up| wake_up.clock);
+        let time = wake_up.map(|wake_up| since_1970(wake_up.time));
         let entries = waits.get(..len).ok_or(Errno::INVAL)?;
-        match waitv(entries, WaitvFlags::empty(), Some(&wake_up), clock.id()) {
+        match waitv(entries, WaitvFlags::empty(), time.as_ref(), clock.id()) {
             Ok(_) | Err(Errno::AGAIN) => {}
             Err(Errno::TIMEDOUT) if last => {
                 // A last look, as a single waiter takes it.

@@ -9,6 +9,7 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 
 use super::protocol::Protocol;
 use super::wait::{Sleep, Slept, Until};
+use crate::primitive::Ordering;
 use crate::sem::{Clock, Deadline};
 
 /// How long a waiter sleeps before it looks at the value by itself.
@@ -58,13 +59,14 @@ pub(crate) fn word<P: Protocol>(sem: &P) -> &AtomicU32 {
 impl Sleep for Scope {
     type Until = Until;
 
-    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until) -> Slept {
-        let (clock, wake_up, last) = slice(until);
+    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until, alone: bool) -> Slept {
+        let (wake_up, last) = if alone { (until, true) } else { slice(until) };
         let mut flags = self.flags();
-        if clock == Clock::Realtime {
+        if wake_up.is_some_and(|wake_up| wake_up.clock == Clock::Realtime) {
             flags |= Flags::CLOCK_REALTIME;
         }
-        match futex::wait_bitset(word(sem), flags, expected, Some(&wake_up), ANY) {
+        let time = wake_up.map(|wake_up| since_1970(wake_up.time));
+        match futex::wait_bitset(word(sem), flags, expected, time.as_ref(), ANY) {
             Ok(()) => Slept::Woken,
             Err(Errno::TIMEDOUT) if last => Slept::TimedOut,
             Err(Errno::TIMEDOUT | Errno::AGAIN) => Slept::LookAgain,
@@ -94,29 +96,47 @@ impl Sleep for Scope {
 #[cold]
 fn wake_some<P: Protocol>(scope: Scope, sem: &P, count: u32) {
     if scope == Scope::Processes {
-        // Tells the sleeper which processor it shared, or did not share, with its waker.
-        let cpu =
-            u32::try_from(rustix::thread::sched_getcpu()).map_or(0, |cpu| cpu.wrapping_add(1));
-        sem.spare().store(cpu, core::sync::atomic::Ordering::Relaxed);
+        leave_cpu(sem.spare());
     }
     // The kernel takes a signed count. It cannot fail, but for memory that its user took away
     // once the unit was taken; then there is nobody to wake.
     let _ = futex::wake(word(sem), scope.flags(), count.min(i32::MAX as u32));
 }
 
+/// Tells the sleeper which processor it shared, or did not share, with its waker: one more than
+/// its number in the lower half of the word, the wakes in the upper one.
+///
+/// To ask for the processor costs up to a tenth of a wake; so only every eighth does.
+fn leave_cpu(spare: &crate::primitive::AtomicU32) {
+    let last = spare.load(Ordering::Relaxed);
+    let mut cpu = last & 0xffff;
+    if (last >> 16) % 8 == 0 {
+        let now = rustix::thread::sched_getcpu();
+        cpu = u16::try_from(now).ok().and_then(|cpu| cpu.checked_add(1)).map_or(0, u32::from);
+    }
+    let wakes = (last & !0xffff).wrapping_add(1 << 16);
+    spare.store(wakes | cpu, Ordering::Relaxed);
+}
+
+/// What [`leave_cpu`] left.
+pub(crate) fn waker_cpu(spare: &crate::primitive::AtomicU32) -> Option<u32> {
+    (spare.load(Ordering::Relaxed) & 0xffff).checked_sub(1)
+}
+
 /// When to look again at the latest, and whether that is the deadline itself.
-pub(crate) fn slice(until: Until) -> (Clock, Timespec, bool) {
+pub(crate) fn slice(until: Until) -> (Until, bool) {
     let clock = until.as_ref().map_or(Clock::Monotonic, |deadline| deadline.clock);
     let now = clock_gettime(clock.id());
     let next = Timespec { tv_sec: now.tv_sec.saturating_add(SLICE_SECONDS), ..now };
     match until {
-        Some(Deadline { time, .. }) if before_or_at(&time, &next) => {
-            // The kernel takes no time before 1970; all of that has passed.
-            let time = if time.tv_sec < 0 { Timespec { tv_sec: 0, tv_nsec: 0 } } else { time };
-            (clock, time, true)
-        }
-        _ => (clock, next, false),
+        Some(Deadline { time, .. }) if before_or_at(&time, &next) => (until, true),
+        _ => (Some(Deadline { clock, time: next }), false),
     }
+}
+
+/// The kernel takes no time before 1970; all of that has passed.
+pub(crate) fn since_1970(time: Timespec) -> Timespec {
+    if time.tv_sec < 0 { Timespec { tv_sec: 0, tv_nsec: 0 } } else { time }
 }
 
 fn before_or_at(a: &Timespec, b: &Timespec) -> bool {

@@ -114,9 +114,7 @@ impl Raw {
 
     /// The processor that last woke a sleeper, as far as posters tell.
     pub(crate) fn waker_cpu(self) -> Option<u32> {
-        let word =
-            with_words!(self, words => words.spare().load(crate::primitive::Ordering::Relaxed));
-        word.checked_sub(1)
+        with_words!(self, words => futex::waker_cpu(words.spare()))
     }
 }
 

@@ -10,9 +10,9 @@ pub(crate) trait Sleep {
     /// What a sleep is limited by.
     type Until: Copy;
 
-    /// Sleeps until woken, if the futex word of `sem` is `expected`; at most for a slice of the
-    /// time until `until`.
-    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Self::Until) -> Slept;
+    /// Sleeps until woken, if the futex word of `sem` is `expected`, at most until `until`; for a
+    /// slice of that time only, unless the waiter is `alone`.
+    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Self::Until, alone: bool) -> Slept;
 
     /// Wakes at most `count` sleepers.
     fn wake<P: Protocol>(&self, sem: &P, count: u32);
@@ -61,7 +61,8 @@ pub(crate) fn wait<P: Protocol, S: Sleep>(
 ///
 /// A unit is never handed over: a woken waiter competes for it. Hence every way out that does
 /// not take a unit passes on a wake-up that may have been used up. Nobody can do so for a waiter
-/// that was killed after it was woken; that is why a sleep lasts a slice only.
+/// that was killed after it was woken; that is why a sleep lasts a slice only. A waiter that
+/// goes to sleep as the only one is the first to be woken, so that nobody can take its wake-up away.
 #[cold]
 fn wait_registered<P: Protocol, S: Sleep>(
     sem: &P,
@@ -85,7 +86,8 @@ fn wait_registered<P: Protocol, S: Sleep>(
             break Errno::TIMEDOUT;
         }
         woken = false;
-        match sleep.sleep(sem, word, until) {
+        let alone = units == 1 && sem.waiters() <= 1;
+        match sleep.sleep(sem, word, until, alone) {
             Slept::Woken => woken = true,
             Slept::LookAgain => {}
             Slept::TimedOut => match sem.take_registered(units) {
