@@ -157,13 +157,13 @@ Examples:
   pipc create ring /frames --capacity 1M
   pipc create ring /work --slots 1024 --slot-size 256")]
     Ring {
-        /// Bytes of a ring for one sender and one receiver
+        /// Bytes of a ring for one sender and one receiver, 64K if nothing is given
         #[arg(long, value_name = "SIZE", value_parser = value::size, conflicts_with = "slots")]
         capacity: Option<u64>,
         /// Messages of a ring for many senders and receivers
         #[arg(long, value_name = "N")]
         slots: Option<u64>,
-        /// The longest message of a ring with slots
+        /// The longest message of a ring with slots, 240 if not given
         #[arg(long, value_name = "SIZE", value_parser = value::size, requires = "slots")]
         slot_size: Option<u64>,
         #[command(flatten)]

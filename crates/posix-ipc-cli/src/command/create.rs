@@ -1,6 +1,7 @@
 //! `pipc create`.
 
 use posix_ipc::inspect::{self, Object};
+use posix_ipc::ring::{mpmc, spsc};
 use posix_ipc::{
     Cleanup, Disposition, Error, Identity, Kind, MessageQueue, Name, OpenMode, Semaphore,
     SharedMemory,
@@ -8,8 +9,8 @@ use posix_ipc::{
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
 use serde_json::json;
 
-use super::describe;
 use super::entry::{Entry, Shape};
+use super::{describe, ring};
 use crate::args::value::short;
 use crate::args::{CreateArgs, CreateCommand, Exist};
 use crate::exit::{Failure, Outcome, Status};
@@ -29,7 +30,10 @@ pub(crate) fn run(command: &CreateCommand, out: &mut Out) -> Outcome {
         CreateCommand::Mq { maxmsg, msgsize, common } => {
             finish(mq(*maxmsg, *msgsize, common)?, Kind::MessageQueue, common, out)
         }
-        CreateCommand::Ring { .. } => Err(Failure::usage("rings are not there yet")),
+        CreateCommand::Ring { capacity, slots, slot_size, common } => {
+            let geometry = ring::Geometry::new(*capacity, *slots, *slot_size);
+            finish(ring(geometry, common)?, Kind::Ring, common, out)
+        }
     }
 }
 
@@ -105,6 +109,31 @@ fn mq(maxmsg: Option<u64>, msgsize: Option<u64>, common: &CreateArgs) -> Outcome
         }
         let queue = options.open(&common.name)?;
         Ok(Made { disposition: queue.disposition(), identity: queue.identity() })
+    })
+}
+
+/// A ring is looked at from outside, not opened: that would take the seat of a sender.
+fn ring(geometry: ring::Geometry, common: &CreateArgs) -> Outcome<Made> {
+    open_as(common.exist, |mode, matching| {
+        if mode == OpenMode::OpenExisting {
+            let object = inspect::stat(Kind::Ring, &common.name)?;
+            if matching {
+                geometry.check(&object)?;
+            }
+            return Ok(Made { disposition: Disposition::Opened, identity: object.identity });
+        }
+        match geometry {
+            ring::Geometry::Spsc { capacity } => {
+                let options = options!(spsc::Sender, common, mode);
+                drop(options.capacity(capacity).open(&common.name)?);
+            }
+            ring::Geometry::Mpmc { slots, slot_size } => {
+                let options = options!(mpmc::Sender, common, mode).capacity(slots);
+                drop(options.max_len(slot_size).open(&common.name)?);
+            }
+        }
+        let object = inspect::stat(Kind::Ring, &common.name)?;
+        Ok(Made { disposition: Disposition::Created, identity: object.identity })
     })
 }
 

@@ -1,6 +1,8 @@
 //! Objects, users and problems as JSON.
 
-use posix_ipc::inspect::{Access, Details, Object, Problem, QueueState, SemaphoreAbi, User, Via};
+use posix_ipc::inspect::{
+    Access, Details, Object, Problem, QueueState, RingShape, SemaphoreAbi, User, Via,
+};
 use posix_ipc::{Kind, Name};
 use serde_json::{Map, Value, json};
 
@@ -63,6 +65,13 @@ fn object_members(object: &Object) -> Map<String, Value> {
             put("bytes", state.bytes.into());
             put("notify", notify(state));
         }
+        Details::Ring(state) => {
+            put("shape", shape(state.shape).into());
+            put("capacity", state.capacity.into());
+            put("message_size", state.max_len.into());
+            put("lanes", state.lanes.into());
+            put("used", state.used.into());
+        }
         _ => {}
     }
     members
@@ -74,6 +83,15 @@ fn notify(state: &QueueState) -> Value {
         None => Value::Null,
         Some(None) => false.into(),
         Some(Some(to)) => json!({ "pid": to.pid, "signal": to.signal }),
+    }
+}
+
+/// The name of a ring's shape.
+pub(crate) fn shape(shape: RingShape) -> &'static str {
+    match shape {
+        RingShape::Spsc => "spsc",
+        RingShape::Mpmc => "mpmc",
+        _ => "other",
     }
 }
 

@@ -105,7 +105,7 @@ impl<'a> Selection<'a> {
     fn may_be(&self, kind: Kind) -> bool {
         match self.kind {
             None => true,
-            Some(KindArg::Ring) => matches!(kind, Kind::SharedMemory | Kind::Ring),
+            Some(KindArg::Ring) => kind == Kind::SharedMemory,
             Some(wanted) => wanted.kind() == kind,
         }
     }

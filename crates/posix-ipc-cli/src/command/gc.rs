@@ -1,6 +1,6 @@
 //! `pipc gc`.
 
-use posix_ipc::inspect::Object;
+use posix_ipc::inspect::{Details, Object};
 
 use super::entry::Selection;
 use super::rm::Removal;
@@ -45,5 +45,9 @@ pub(crate) fn run(args: &GcArgs, out: &mut Out) -> Outcome {
 }
 
 fn may_hold_messages(object: &Object) -> bool {
-    object.queue().is_some_and(|state| state.messages != Some(0) && state.bytes != Some(0))
+    match &object.details {
+        Details::MessageQueue(state) => state.messages != Some(0) && state.bytes != Some(0),
+        Details::Ring(state) => state.used != Some(0),
+        _ => false,
+    }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anstyle::{Effects, Style};
 use clap::ValueEnum;
 use posix_ipc::Kind;
-use posix_ipc::inspect::{Details, Object, QueueState, SemaphoreState, User};
+use posix_ipc::inspect::{Details, Object, QueueState, RingShape, RingState, SemaphoreState, User};
 use serde_json::{Map, Value, json};
 
 use super::describe;
@@ -120,7 +120,9 @@ fn keys(column: Column) -> &'static [&'static str] {
         Column::MessageSize => &["message_size"],
         Column::Bytes => &["bytes"],
         Column::Notify => &["notify"],
-        Column::State => &["value", "waiters", "messages", "max_messages", "message_size"],
+        Column::State => {
+            &["value", "waiters", "messages", "max_messages", "message_size", "used", "capacity"]
+        }
         Column::Changed => &["changed"],
         Column::Modified => &["modified"],
         Column::Accessed => &["accessed"],
@@ -239,10 +241,19 @@ fn number(column: Column, object: &Object) -> Option<Option<u64>> {
     match column {
         Column::Value => semaphore(|state| state.value),
         Column::Waiters => semaphore(|state| state.waiters),
-        Column::Messages => queue(|state| state.messages),
+        Column::Messages => match object.ring() {
+            Some(state) if state.shape == RingShape::Mpmc => Some(state.used),
+            _ => queue(|state| state.messages),
+        },
         Column::MaxMessages => queue(|state| state.max_messages),
-        Column::MessageSize => queue(|state| state.max_message_size),
-        Column::Bytes => queue(|state| state.bytes),
+        Column::MessageSize => match object.ring() {
+            Some(state) => Some(Some(state.max_len.into())),
+            None => queue(|state| state.max_message_size),
+        },
+        Column::Bytes => match object.ring() {
+            Some(state) if state.shape == RingShape::Spsc => Some(state.used),
+            _ => queue(|state| state.bytes),
+        },
         Column::Allocated => Some(Some(object.allocated)),
         _ => None,
     }
@@ -262,7 +273,23 @@ pub(super) fn state(text: &mut String, object: &Object) {
             let depth = format!("{}/{}", known(state.messages), known(state.max_messages));
             write(text, format_args!("{depth} of {}", known(state.max_message_size.map(human))));
         }
+        Details::Ring(state) => {
+            let (used, of) = ring_level(state);
+            write(text, format_args!("{}/{of}", known(used)));
+        }
         _ => text.push_str(NONE),
+    }
+}
+
+/// What of a ring is taken, and of how much, in its own measure.
+fn ring_level(state: &RingState) -> (Option<String>, String) {
+    match state.shape {
+        RingShape::Spsc => (state.used.map(human), human(state.capacity)),
+        _ => {
+            let of = state.capacity.saturating_mul(state.lanes.into());
+            let of = format!("{of} of {}", human(state.max_len.into()));
+            (state.used.map(|used| used.to_string()), of)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod gc;
 mod limits;
 mod ls;
 mod mq;
+mod ring;
 mod rm;
 mod sem;
 mod shm;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
         Command::Ls(args) => ls::run(&args, out),
         Command::Stat(args) => stat::run(&args, out),
         Command::Create(command) => create::run(&command, out),
+        Command::Ring(command) => ring::run(&command, out),
         Command::Sem(command) => sem::run(&command, out),
         Command::Shm(command) => shm::run(&command, out),
         Command::Rm(args) => rm::run(&args, out),

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use posix_ipc::inspect::{self, Details, Object, Usage, User, Via};
+use posix_ipc::inspect::{self, Details, Object, RingShape, Usage, User, Via};
 use posix_ipc::{Kind, Name};
 use serde_json::{Map, Value, json};
 
@@ -136,6 +136,19 @@ fn details(object: &Object, row: &mut impl FnMut(&str, String)) {
                     },
                 },
             );
+        }
+        Details::Ring(state) => {
+            row(
+                "shape",
+                match state.shape {
+                    RingShape::Spsc => "spsc: one sender, one receiver".to_string(),
+                    _ => format!("mpmc: many of both, {} lanes", state.lanes),
+                },
+            );
+            let unit = if state.shape == RingShape::Spsc { "bytes" } else { "messages a lane" };
+            row("capacity", format!("{} {unit}", state.capacity));
+            row("used", known(state.used));
+            row("message size", format!("at most {} bytes", state.max_len));
         }
         _ => {}
     }

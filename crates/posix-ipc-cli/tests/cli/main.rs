@@ -7,6 +7,7 @@ mod list;
 mod mq;
 mod peers;
 mod remove;
+mod ring;
 mod sandbox;
 mod sem;
 mod shm;

@@ -10,7 +10,7 @@ use rustix::fs::{
 use rustix::io::{Errno, pread};
 
 use super::object::{Details, Object};
-use super::{queue, semaphore};
+use super::{queue, ring, semaphore};
 use crate::{Kind, Name};
 
 /// Where shared memory and semaphores have their names.
@@ -24,6 +24,13 @@ const MQUEUE_MAGIC: i64 = 0x1980_0202;
 
 /// How much of a directory is read at once.
 const BUFFER: usize = 64 * 1024;
+
+/// A pipe or a device in the directory must neither block us nor notice us.
+const READ_ONLY: OFlags = OFlags::RDONLY
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::CLOEXEC);
 
 /// One of the two directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,17 +118,27 @@ pub(super) fn look(
             let details = Details::MessageQueue(queue::state(directory.as_fd(), entry));
             Ok(Some(Object::new(kind, name, &stat, details)))
         }
-        _ => {
-            let stat = statat(directory, entry, AtFlags::SYMLINK_NOFOLLOW)?;
-            Ok(is_file(&stat).then(|| Object::new(kind, name, &stat, Details::SharedMemory)))
-        }
+        _ => memory(directory, entry, name),
     }
 }
 
+fn memory(directory: &OwnedFd, entry: &[u8], name: Name) -> Result<Option<Object>, Errno> {
+    let stat = statat(directory, entry, AtFlags::SYMLINK_NOFOLLOW)?;
+    if !is_file(&stat) {
+        return Ok(None);
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if ring::may_be_ring(size)
+        && let Ok(file) = openat(directory, entry, READ_ONLY, Mode::empty())
+        && let Some(state) = ring::state(&file, size)
+    {
+        return Ok(Some(Object::new(Kind::Ring, name, &stat, Details::Ring(state))));
+    }
+    Ok(Some(Object::new(Kind::SharedMemory, name, &stat, Details::SharedMemory)))
+}
+
 fn semaphore(directory: &OwnedFd, entry: &[u8], name: Name) -> Result<Option<Object>, Errno> {
-    // A pipe or a device in the directory must neither block us nor notice us.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let (stat, state) = match openat(directory, entry, flags | OFlags::NOCTTY, Mode::empty()) {
+    let (stat, state) = match openat(directory, entry, READ_ONLY, Mode::empty()) {
         Ok(file) => {
             let stat = fstat(&file)?;
             let mut head = [0; semaphore::HEAD];

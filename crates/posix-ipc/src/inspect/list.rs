@@ -71,6 +71,8 @@ pub fn list() -> Listing {
 
 /// Lists the objects for whose kind and name `wanted` is true, and looks at no other.
 ///
+/// A ring is taken for shared memory at that time: what it is stands in its content.
+///
 /// # Examples
 ///
 /// ```

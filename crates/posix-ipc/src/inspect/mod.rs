@@ -30,11 +30,13 @@ mod object;
 mod proc;
 mod queue;
 mod remove;
+mod ring;
 mod semaphore;
 mod usage;
 
 pub use list::{Listing, Problem, find, list, list_where, stat};
 pub use object::{Details, Notification, Object, QueueState, SemaphoreState};
 pub use proc::Process;
+pub use ring::{RingShape, RingState};
 pub use semaphore::SemaphoreAbi;
 pub use usage::{Access, Ghost, Usage, User, Via};

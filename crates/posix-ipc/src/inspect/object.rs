@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use rustix::fs::Stat;
 
+use super::ring::RingState;
 use super::semaphore::SemaphoreAbi;
 use crate::{Identity, Kind, Name};
 
@@ -47,6 +48,8 @@ pub enum Details {
     SharedMemory,
     /// Of a message queue.
     MessageQueue(QueueState),
+    /// Of a ring.
+    Ring(RingState),
 }
 
 /// The state of a semaphore at one moment.
@@ -109,6 +112,14 @@ impl Object {
     pub fn semaphore(&self) -> Option<&SemaphoreState> {
         match &self.details {
             Details::Semaphore(state) => state.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The state, if this is a ring.
+    pub fn ring(&self) -> Option<&RingState> {
+        match &self.details {
+            Details::Ring(state) => Some(state),
             _ => None,
         }
     }

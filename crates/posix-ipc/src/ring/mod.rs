@@ -32,7 +32,7 @@
 )]
 
 mod error;
-mod layout;
+pub(crate) mod layout;
 mod memory;
 mod primitive;
 mod wait;

@@ -34,6 +34,7 @@ pub(super) fn level(entry: &Entry) -> Option<u64> {
     match &object.details {
         Details::Semaphore(state) => state.map(|state| state.value.into()),
         Details::MessageQueue(state) => state.messages,
+        Details::Ring(state) => state.used,
         _ => Some(object.allocated),
     }
 }

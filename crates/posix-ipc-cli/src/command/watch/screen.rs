@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posix_ipc::inspect::Details;
+use posix_ipc::inspect::{Details, RingShape};
 use ratatui::Frame;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout};
@@ -187,6 +187,17 @@ fn describe(entry: &Entry) -> (String, String, bool) {
             }
             _ => (String::new(), UNKNOWN.to_string(), false),
         },
+        Details::Ring(state) => {
+            let of = state.capacity.saturating_mul(state.lanes.into());
+            let Some(used) = state.used else {
+                return (String::new(), UNKNOWN.to_string(), false);
+            };
+            let text = match state.shape {
+                RingShape::Spsc => format!("{}/{}", human(used), human(of)),
+                _ => format!("{used}/{of}"),
+            };
+            (bar(used, of, BAR), text, used >= of)
+        }
         _ => {
             let size = object.size.max(1);
             let text = format!("{} of {}", human(object.allocated), human(object.size));
