@@ -131,3 +131,79 @@ fn a_copy_larger_than_the_caches_is_whole() {
     unsafe { store(from.as_ptr(), to[3..].as_mut_ptr(), len) };
     assert!(to[3..] == from[..]);
 }
+
+/// Memory that all threads of a test copy to and from.
+#[derive(Clone, Copy)]
+struct Everybodys(*mut u8);
+
+// SAFETY: the tests access it by this module's copies alone, which tolerate each other.
+unsafe impl Send for Everybodys {}
+
+impl Everybodys {
+    /// A method, so that closures take all of it.
+    fn at(self) -> *mut u8 {
+        self.0
+    }
+}
+
+/// Under the thread sanitizer this is the proof that what the compiler sees is no data race;
+/// elsewhere that copies which run into each other still copy bytes of either.
+#[test]
+fn copies_at_the_same_time_take_bytes_of_either() {
+    const LEN: usize = 600;
+    let rounds = if cfg!(miri) { 20 } else { 5_000 };
+    let memory = Box::leak(vec![0u8; LEN + 8].into_boxed_slice());
+    let shared = Everybodys(memory.as_mut_ptr());
+    let mut threads = Vec::new();
+    for byte in [0x11u8, 0xee] {
+        threads.push(std::thread::spawn(move || {
+            let bytes = [byte; LEN];
+            for round in 0..rounds {
+                let len = LEN - round % 300;
+                let target = shared.at().wrapping_add(round % 8);
+                // SAFETY: the range lies within the memory, which is never freed.
+                unsafe { store(bytes.as_ptr(), target, len) };
+                // SAFETY: as above.
+                unsafe { fill(target, byte, len / 2) };
+                // SAFETY: as above.
+                unsafe { within(target, shared.at(), len / 3) };
+            }
+        }));
+    }
+    for _ in 0..2 {
+        threads.push(std::thread::spawn(move || {
+            let mut bytes = [0u8; LEN];
+            for round in 0..rounds {
+                let len = LEN - round % 300;
+                let source = shared.at().wrapping_add(round % 8);
+                // SAFETY: the range lies within the memory, which is never freed.
+                unsafe { load(source, bytes.as_mut_ptr(), len) };
+                let strange = bytes.iter().find(|byte| ![0, 0x11, 0xee].contains(*byte));
+                assert_eq!(strange, None);
+            }
+        }));
+    }
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// The counter-proof: the thread sanitizer must report this, and `check-sanitizers.sh` sees to it.
+#[test]
+#[ignore = "a data race, for the thread sanitizer to find"]
+fn a_plain_copy_is_a_data_race() {
+    let memory = Box::leak(vec![0u8; 64].into_boxed_slice());
+    let shared = Everybodys(memory.as_mut_ptr());
+    let threads: Vec<_> = (0..2u8)
+        .map(|byte| {
+            std::thread::spawn(move || {
+                for _ in 0..10_000 {
+                    let bytes = std::hint::black_box([byte; 64]);
+                    // SAFETY: none; that is what is to be found.
+                    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), shared.at(), 64) };
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
