@@ -5,6 +5,7 @@ mod mq;
 mod sem;
 mod shm;
 mod spsc;
+mod typed;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +39,7 @@ const KINDS: &[(&str, Make)] = &[
     ("mq", mq::make),
     ("ring-spsc", spsc::make),
     ("ring-mpmc", mpmc::make),
+    ("typed", typed::make),
 ];
 
 /// Every role.
@@ -52,6 +54,8 @@ const ROLES: &[(&str, Role)] = &[
     ("spsc-receiver", spsc::receive),
     ("mpmc-sender", mpmc::send),
     ("mpmc-receiver", mpmc::receive),
+    ("typed-sender", typed::send),
+    ("typed-receiver", typed::receive),
 ];
 
 pub(crate) fn role(name: &str) -> Option<Role> {
