@@ -178,7 +178,6 @@ impl Ways {
 
 /// There and back between two processes on two processors, 64 bytes each way.
 fn ping_pong() {
-    pair::pin(0);
     let message = [7u8; 64];
     let directory = tempfile::tempdir().expect("a directory");
     let ours = Ways::to("echo_ours");
@@ -195,6 +194,8 @@ fn ping_pong() {
         let _entered = runtime.enter();
         (asynchronous(&path(&tokio_ways.there)), asynchronous(&path(&tokio_ways.back)))
     };
+    // Not before: the peers would inherit it, and be on the same processor.
+    pair::pin(0);
     let mut buffer = Vec::with_capacity(MESSAGE_SIZE);
     let mut tokio_buffer = Vec::with_capacity(MESSAGE_SIZE);
     let mut bytes = [vec![0; MESSAGE_SIZE], vec![0; MESSAGE_SIZE], vec![0; 64], vec![0; 64]];

@@ -28,6 +28,8 @@
 
 mod batch;
 mod budget;
+#[cfg(feature = "tokio")]
+mod eager;
 mod error;
 mod halves;
 #[cfg(feature = "mio")]

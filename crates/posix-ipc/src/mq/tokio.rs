@@ -1,19 +1,24 @@
 //! [`AsyncMessageQueue`]: sending and receiving on tokio.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use bytes::Buf;
 use futures_core::Stream;
 use futures_sink::Sink;
+use posix_ipc_sys::mq::Buffer;
 use rustix::io::Errno;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::Handle;
+use tokio::task::coop;
 
 use super::MessageQueue;
+use super::eager::{Eager, TRIES};
 use super::error::SendError;
 use super::priority::Priority;
 use super::receive::ReceiveBuffer;
@@ -26,7 +31,9 @@ use crate::error::{Error, Result};
 /// them. Every method is safe to cancel: a future that is dropped before it is ready has neither
 /// sent nor received anything.
 ///
-/// The handle that it is made of need not be non-blocking.
+/// The handle that it is made of becomes non-blocking, and stays so. The first call that has to wait
+/// registers the queue with the runtime that [`new`](Self::new) was called in; it panics, as
+/// everything in tokio, if that runtime has no IO enabled.
 ///
 /// # Examples
 ///
@@ -46,44 +53,117 @@ use crate::error::{Error, Result};
 /// # Ok::<(), posix_ipc::Error>(())
 /// ```
 pub struct AsyncMessageQueue {
-    io: AsyncFd<MessageQueue>,
+    // Before the queue: what is registered with the runtime goes first.
+    readable: Registration<Borrowed>,
+    writable: Registration<OwnedFd>,
+    runtime: Handle,
+    eager: Eager,
+    queue: MessageQueue,
 }
 
-impl AsyncMessageQueue {
-    /// Registers the queue with the runtime that it is called in.
-    ///
-    /// # Errors
-    ///
-    /// What the system says to another descriptor in `epoll`.
-    ///
-    /// # Panics
-    ///
-    /// As everything in tokio: outside of a runtime, or if its IO is not enabled.
-    pub fn new(queue: MessageQueue) -> Result<Self> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
+/// The interest in one direction, registered with the runtime when somebody has to wait.
+///
+/// A registration wakes its thread for whatever happens to the queue, also when a peer takes the
+/// message that was just sent: a handle that is used in one direction must not have the other.
+struct Registration<F: AsRawFd> {
+    io: OnceLock<AsyncFd<F>>,
+    making: Mutex<()>,
+}
+
+/// What a try that does not wait has brought.
+enum Attempt<B: Buffer> {
+    Received((B::Output, Priority)),
+    /// Nothing; the buffer is given back.
+    Empty(B),
+}
+
+/// The queue's descriptor, which stays open as long as the field after it.
+struct Borrowed(RawFd);
+
+impl AsRawFd for Borrowed {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+impl<F: AsRawFd> Registration<F> {
+    const fn new() -> Self {
+        Self { io: OnceLock::new(), making: Mutex::new(()) }
+    }
+
+    /// The registration, made by the first who comes.
+    fn get(
+        &self,
+        runtime: &Handle,
+        interest: Interest,
+        descriptor: impl FnOnce() -> io::Result<F>,
+    ) -> io::Result<&AsyncFd<F>> {
+        if let Some(io) = self.io.get() {
+            return Ok(io);
+        }
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(io) = self.io.get() {
+            return Ok(io);
+        }
+        let _entered = runtime.enter();
         #[allow(
             deprecated,
             reason = "the new name is unsafe, and asks that the descriptor stays the same and open: \
-                      a handle keeps its one descriptor until it is dropped"
+                      it is the queue's, or a duplicate that the registration owns"
         )]
-        match AsyncFd::try_with_interest(queue, interest) {
-            Ok(io) => Ok(Self { io }),
-            Err(error) => {
-                let (queue, cause) = error.into_parts();
-                let errno = Errno::from_io_error(&cause).unwrap_or(Errno::INVAL);
-                Err(queue.error("register with tokio", errno))
-            }
-        }
+        let io = AsyncFd::with_interest(descriptor()?, interest)?;
+        Ok(self.io.get_or_init(|| io))
+    }
+}
+
+impl AsyncMessageQueue {
+    /// Makes the queue one of the runtime that it is called in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Argument`](crate::Error::Argument) outside of a runtime.
+    pub fn new(queue: MessageQueue) -> Result<Self> {
+        let Ok(runtime) = Handle::try_current() else {
+            return Err(Error::Argument {
+                argument: "runtime",
+                reason: "an AsyncMessageQueue is made within a runtime of tokio",
+            });
+        };
+        // Not what keeps a call from waiting: that is the deadline of its own, since others may
+        // change the flag. But a call that would wait is told so sooner.
+        queue.set_nonblocking(true)?;
+        Ok(Self {
+            readable: Registration::new(),
+            writable: Registration::new(),
+            runtime,
+            eager: Eager::default(),
+            queue,
+        })
+    }
+
+    fn readable(&self) -> Result<&AsyncFd<Borrowed>> {
+        self.readable
+            .get(&self.runtime, Interest::READABLE, || Ok(Borrowed(self.queue.as_raw_fd())))
+            .map_err(|cause| self.failed(&cause))
+    }
+
+    /// On a descriptor of its own: `epoll` takes each but once.
+    fn writable(&self) -> Result<&AsyncFd<OwnedFd>> {
+        self.writable
+            .get(&self.runtime, Interest::WRITABLE, || self.queue.as_fd().try_clone_to_owned())
+            .map_err(|cause| self.failed(&cause))
     }
 
     /// The queue itself, for everything that does not wait.
     pub fn get_ref(&self) -> &MessageQueue {
-        self.io.get_ref()
+        &self.queue
     }
 
     /// Takes the queue back from the runtime.
     pub fn into_inner(self) -> MessageQueue {
-        self.io.into_inner()
+        let Self { readable, writable, queue, .. } = self;
+        drop((readable, writable));
+        queue
     }
 
     /// Sends `message`, waiting as long as the queue is full.
@@ -100,9 +180,15 @@ impl AsyncMessageQueue {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
+        coop::consume_budget().await;
+        match self.queue.try_send(message, priority) {
+            Err(SendError::Full) => {}
+            other => return other,
+        }
+        let io = self.writable()?;
         loop {
-            let mut ready = self.io.writable().await.map_err(|cause| self.failed(&cause))?;
-            match self.get_ref().try_send(message, priority) {
+            let mut ready = io.writable().await.map_err(|cause| self.failed(&cause))?;
+            match self.queue.try_send(message, priority) {
                 Err(SendError::Full) => ready.clear_ready(),
                 other => return other,
             }
@@ -125,9 +211,15 @@ impl AsyncMessageQueue {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
+        coop::consume_budget().await;
+        match self.queue.try_send_buf(message, priority) {
+            Err(SendError::Full) => {}
+            other => return other,
+        }
+        let io = self.writable()?;
         loop {
-            let mut ready = self.io.writable().await.map_err(|cause| self.failed(&cause))?;
-            match self.get_ref().try_send_buf(message, priority) {
+            let mut ready = io.writable().await.map_err(|cause| self.failed(&cause))?;
+            match self.queue.try_send_buf(message, priority) {
                 Err(SendError::Full) => ready.clear_ready(),
                 other => return other,
             }
@@ -144,18 +236,44 @@ impl AsyncMessageQueue {
     ///
     /// If the future is dropped before it is ready, nothing was received.
     pub async fn receive<B: ReceiveBuffer>(&self, buffer: B) -> Result<(B::Output, Priority)> {
-        let queue = self.get_ref();
-        let mut buffer = buffer.into_raw(queue.message_size());
+        coop::consume_budget().await;
+        let mut buffer = match self.attempt(buffer.into_raw(self.queue.message_size()))? {
+            Attempt::Received(received) => return Ok(received),
+            Attempt::Empty(buffer) => buffer,
+        };
+        if self.eager.is_worth_it() {
+            for _ in 0..TRIES {
+                buffer = match self.attempt(buffer)? {
+                    Attempt::Received(received) => {
+                        self.eager.succeeded();
+                        return Ok(received);
+                    }
+                    Attempt::Empty(buffer) => buffer,
+                };
+            }
+            self.eager.failed();
+        }
+        let io = self.readable()?;
         loop {
-            let mut ready = self.io.readable().await.map_err(|cause| self.failed(&cause))?;
-            buffer = match queue.attempt(buffer) {
-                Ok(received) => return Ok(received),
+            let mut ready = io.readable().await.map_err(|cause| self.failed(&cause))?;
+            buffer = match self.attempt(buffer)? {
+                Attempt::Received(received) => return Ok(received),
+                Attempt::Empty(buffer) => buffer,
+            };
+            ready.clear_ready();
+        }
+    }
+
+    /// One try that does not wait.
+    fn attempt<B: Buffer>(&self, mut buffer: B) -> Result<Attempt<B>> {
+        loop {
+            buffer = match self.queue.attempt(buffer) {
+                Ok(received) => return Ok(Attempt::Received(received)),
                 Err((Outcome::Failed(Errno::INTR), buffer)) => buffer,
-                Err((Outcome::Failed(errno), _)) => return Err(queue.error("receive from", errno)),
-                Err((_, buffer)) => {
-                    ready.clear_ready();
-                    buffer
+                Err((Outcome::Failed(errno), _)) => {
+                    return Err(self.queue.error("receive from", errno));
                 }
+                Err((_, buffer)) => return Ok(Attempt::Empty(buffer)),
             };
         }
     }
@@ -211,7 +329,7 @@ impl AsyncMessageQueue {
     }
 
     #[cold]
-    fn failed(&self, cause: &std::io::Error) -> Error {
+    fn failed(&self, cause: &io::Error) -> Error {
         // Without a number it is the runtime that has shut down.
         let errno = Errno::from_io_error(cause).unwrap_or(Errno::CANCELED);
         self.get_ref().error("wait for", errno)
@@ -246,8 +364,12 @@ impl Stream for MessageStream {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Self { queue, scratch } = self.get_mut();
+        let io = match queue.readable() {
+            Ok(io) => io,
+            Err(error) => return Poll::Ready(Some(Err(error))),
+        };
         loop {
-            let mut ready = match ready!(queue.io.poll_read_ready(context)) {
+            let mut ready = match ready!(io.poll_read_ready(context)) {
                 Ok(ready) => ready,
                 Err(cause) => return Poll::Ready(Some(Err(queue.failed(&cause)))),
             };
@@ -283,7 +405,7 @@ impl<M: AsRef<[u8]>> MessageSink<M> {
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         while let Some((message, priority)) = &self.waiting {
-            let mut ready = match ready!(self.queue.io.poll_write_ready(context)) {
+            let mut ready = match ready!(self.queue.writable()?.poll_write_ready(context)) {
                 Ok(ready) => ready,
                 Err(cause) => return Poll::Ready(Err(self.queue.failed(&cause).into())),
             };

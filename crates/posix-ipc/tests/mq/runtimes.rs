@@ -83,11 +83,11 @@ mod tokio {
     }
 
     #[tokio::test]
-    async fn handle_that_blocks_does_not_block_the_runtime() {
+    async fn handle_that_others_make_blocking_does_not_block_the_runtime() {
         let _watchdog = watchdog(60);
         let name = unique("runtime");
         let queue = asynchronous(&name);
-        assert!(!queue.get_ref().attributes().unwrap().nonblocking);
+        queue.get_ref().set_nonblocking(false).unwrap();
         let soon = tokio::time::timeout(Duration::from_millis(10), queue.receive_vec()).await;
         assert!(soon.is_err(), "it waits, and the timer goes on");
         for _ in 0..4 {
@@ -178,6 +178,45 @@ mod tokio {
             sum += receiver.await.unwrap();
         }
         assert_eq!(sum, (0..200).sum());
+    }
+
+    #[test]
+    fn outside_of_a_runtime_it_is_an_error_and_no_panic() {
+        let name = unique("outside");
+        let error = AsyncMessageQueue::new(small(&name)).unwrap_err();
+        assert!(error.to_string().contains("runtime"), "{error}");
+    }
+
+    #[test]
+    fn two_threads_with_runtimes_answer_each_other() {
+        let _watchdog = watchdog(60);
+        const ROUNDS: u32 = 2_000;
+        let (there, back) = (unique("there"), unique("back"));
+        let (to, from) = (small(&there), small(&back));
+        let open = |name: &str| MessageQueue::open(name).unwrap();
+        let (to_peer, from_peer) = (open(&there), open(&back));
+        let run = |task: std::pin::Pin<Box<dyn Future<Output = ()>>>| {
+            tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(task);
+        };
+        let echo = std::thread::spawn(move || {
+            run(Box::pin(async {
+                let to = AsyncMessageQueue::new(to_peer).unwrap();
+                let from = AsyncMessageQueue::new(from_peer).unwrap();
+                for _ in 0..ROUNDS {
+                    let (message, priority) = to.receive_vec().await.unwrap();
+                    from.send(&message, priority).await.unwrap();
+                }
+            }));
+        });
+        run(Box::pin(async {
+            let (to, from) =
+                (AsyncMessageQueue::new(to).unwrap(), AsyncMessageQueue::new(from).unwrap());
+            for round in 0..ROUNDS {
+                to.send(&round.to_ne_bytes(), 1).await.unwrap();
+                assert_eq!(from.receive_vec().await.unwrap().0, round.to_ne_bytes());
+            }
+        }));
+        echo.join().unwrap();
     }
 
     #[tokio::test]
