@@ -41,7 +41,8 @@ fn constants_and_layouts_are_those_of_the_c_headers() {
     std::fs::remove_file(&source).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let lines = text.lines().map(|line| line.rsplit_once(' ').unwrap());
-    let there: BTreeMap<_, i64> = lines.map(|(name, value)| (name, value.parse().unwrap())).collect();
+    let there: BTreeMap<_, i64> =
+        lines.map(|(name, value)| (name, value.parse().unwrap())).collect();
 
     let long = size_of::<libc::c_long>() as i64;
     let pointer = size_of::<usize>() as i64;

@@ -196,7 +196,11 @@ mod tokio {
         let open = |name: &str| MessageQueue::open(name).unwrap();
         let (to_peer, from_peer) = (open(&there), open(&back));
         let run = |task: std::pin::Pin<Box<dyn Future<Output = ()>>>| {
-            tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap().block_on(task);
+            tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build()
+                .unwrap()
+                .block_on(task);
         };
         let echo = std::thread::spawn(move || {
             run(Box::pin(async {
