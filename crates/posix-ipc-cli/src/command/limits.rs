@@ -1,14 +1,12 @@
 //! `pipc limits`.
 
+use posix_ipc::mq::Budget;
 use posix_ipc::{Limits, limits};
 use serde_json::{Value, json};
 
 use crate::args::{LimitsArgs, Plan};
 use crate::exit::{Failure, Outcome, Status};
 use crate::output::{Align, Out, Table, UNKNOWN, counted, human};
-
-/// What a queue takes of the user's allowance for each message, beside its bytes.
-const BYTES_PER_MESSAGE: u64 = 96;
 
 pub(crate) fn run(args: &LimitsArgs, out: &mut Out) -> Outcome {
     let limits = limits();
@@ -46,8 +44,9 @@ struct Verdict {
 
 impl Verdict {
     fn of(plan: Plan, limits: &Limits, privileged: bool) -> Self {
-        let each = plan.message_size.saturating_add(BYTES_PER_MESSAGE);
-        let needed = plan.capacity.saturating_mul(each).saturating_mul(plan.count);
+        let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+        let budget = Budget::of(size(plan.capacity), size(plan.message_size));
+        let needed = budget.bytes().saturating_mul(plan.count);
         let mut obstacles = Vec::new();
         let mut check = |what: &str, wanted: u64, limit: Option<u64>, name: &str| {
             if let Some(limit) = limit.filter(|&limit| wanted > limit) {

@@ -1,5 +1,6 @@
 //! The commands, a file for each.
 
+mod bench;
 mod completions;
 mod create;
 mod demo;
@@ -17,10 +18,12 @@ mod sem;
 mod shm;
 mod source;
 mod stat;
+mod temporary;
+mod typed;
 mod watch;
 
 use crate::args::Command;
-use crate::exit::{Failure, Outcome};
+use crate::exit::Outcome;
 use crate::output::Out;
 
 /// Runs one command.
@@ -37,10 +40,11 @@ pub(crate) fn run(command: Command, out: &mut Out) -> Outcome {
         Command::Mq(command) => mq::run(&command, out),
         Command::Limits(args) => limits::run(&args, out),
         Command::Doctor(_) => doctor::run(out),
+        Command::Typed(command) => typed::run(&command, out),
+        Command::Bench(args) => bench::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
         Command::Watch(args) => watch::run(&args, out),
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => completions::man(&args, out),
-        _ => Err(Failure::usage("this command is not there yet")),
     }
 }

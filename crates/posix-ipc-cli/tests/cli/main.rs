@@ -1,5 +1,6 @@
 //! Every command, tested by running the binary.
 
+mod bench;
 mod create;
 mod demo;
 mod help;
@@ -13,4 +14,5 @@ mod sem;
 mod shm;
 mod support;
 mod system;
+mod typed;
 mod watch;

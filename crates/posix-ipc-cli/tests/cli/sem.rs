@@ -137,7 +137,7 @@ fn only_so_many_run_at_once() {
     let name = semaphore("cli-sem-run-limit", "2");
     let directory = tempfile::tempdir().unwrap();
     let script = format!(
-        "cd {}; touch in-$$; ls in-* | wc -l; read x < /dev/null; rm in-$$",
+        "cd {}; touch in-$$; ls in-* 2> /dev/null | wc -l; read x < /dev/null; rm in-$$",
         directory.path().display()
     );
     let children: Vec<_> = (0..8)

@@ -6,12 +6,11 @@ use std::thread;
 use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
-use posix_ipc::{MessageQueue, Name, Semaphore, SharedMemory};
+use posix_ipc::{Kind, Name};
 use serde_json::{Value, json};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use super::{PATIENCE, step_document};
+use crate::command::temporary;
 use crate::exit::{Failure, Outcome};
 use crate::output::Out;
 
@@ -32,20 +31,12 @@ impl Names {
             semaphore: Name::unique("pipc-demo-semaphore"),
             ring: Name::unique("pipc-demo-ring"),
         };
-        let mut signals =
-            Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(Failure::io("catch signals"))?;
-        let (queue, semaphore) = (names.queue.clone(), names.semaphore.clone());
-        let memory = [names.memory.clone(), names.ring.clone()];
-        thread::spawn(move || {
-            if let Some(signal) = signals.forever().next() {
-                let _ = MessageQueue::unlink(&queue);
-                let _ = Semaphore::unlink(&semaphore);
-                for name in &memory {
-                    let _ = SharedMemory::unlink(name);
-                }
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        });
+        temporary::remove_on_signal([
+            (Kind::MessageQueue, names.queue.clone()),
+            (Kind::SharedMemory, names.memory.clone()),
+            (Kind::Semaphore, names.semaphore.clone()),
+            (Kind::Ring, names.ring.clone()),
+        ])?;
         Ok(names)
     }
 

@@ -52,7 +52,7 @@ impl Saved {
 }
 
 /// Takes every message out of a queue and writes each before the next is taken.
-pub(super) fn take_all(
+pub(crate) fn take_all(
     queue: &MessageQueue,
     mut write: impl FnMut(&Saved) -> Outcome,
 ) -> Outcome<Vec<Saved>> {
@@ -71,7 +71,7 @@ pub(super) fn take_all(
 }
 
 /// Sends messages in the order in which they were received.
-pub(super) fn put_back(queue: &MessageQueue, messages: &[Saved]) -> Outcome {
+pub(crate) fn put_back(queue: &MessageQueue, messages: &[Saved]) -> Outcome {
     messages.iter().try_for_each(|message| {
         let sent = queue.try_send(&message.data, message.priority);
         sent.map_err(|error| send_failure(queue.name(), error))
