@@ -4,4 +4,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export RUSTFLAGS="--cfg loom" LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-2}"
-exec cargo test --target-dir target/loom --release -p posix-ipc-sys -p posix-ipc --lib loom
+exec cargo test --target-dir target/loom --release -p posix-ipc-sys -p posix-ipc --lib model
