@@ -172,7 +172,7 @@ impl Geometry {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(posix_ipc_loom)))]
 mod tests {
     use super::*;
 

@@ -4,12 +4,12 @@
 //! reference to plain data is made of it: the header is atomics only, the words of the data
 //! region are read and written as relaxed atomics, and payloads by [`copy`].
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 pub(crate) use model::{Memory, Region};
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub(crate) use system::{Memory, Region};
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod system {
     use std::fmt;
     use std::marker::PhantomData;
@@ -162,10 +162,10 @@ mod system {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub(crate) use system::Header;
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 mod model {
     use loom::cell::UnsafeCell;
 

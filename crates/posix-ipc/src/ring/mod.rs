@@ -37,11 +37,11 @@ mod memory;
 mod primitive;
 mod wait;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod copy;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod liveness;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod segment;
 
 pub mod mpmc;

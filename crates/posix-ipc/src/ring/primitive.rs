@@ -1,9 +1,9 @@
 //! The atomics, fences and futex of the rings: the system's, or loom's when a model is checked,
 //! so that the code that ships is the code that the model checker runs.
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A value on cache lines of its own: two, since processors fetch them in pairs.
@@ -32,7 +32,7 @@ impl Fences {
     /// Between the publication and the look at who sleeps.
     #[inline(always)]
     pub(crate) fn publisher(self) {
-        #[cfg(not(loom))]
+        #[cfg(not(posix_ipc_loom))]
         if self == Self::Sleeper {
             return core::sync::atomic::compiler_fence(Ordering::SeqCst);
         }
@@ -42,7 +42,7 @@ impl Fences {
     /// Between the announcement and the last look before sleeping.
     #[inline]
     pub(crate) fn sleeper(self) {
-        #[cfg(not(loom))]
+        #[cfg(not(posix_ipc_loom))]
         if self == Self::Sleeper {
             system::membarrier();
         }
@@ -50,10 +50,10 @@ impl Fences {
     }
 }
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub(crate) use system::{FutexWord, full_fence, negotiate};
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod system {
     use std::sync::OnceLock;
     use std::time::Duration;
@@ -137,10 +137,10 @@ mod system {
     }
 }
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 pub(crate) use model::{FutexWord, full_fence};
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 mod model {
     use loom::sync::{Condvar, Mutex};
     use rustix::time::Timespec;

@@ -192,11 +192,11 @@ fn shorter(remaining: Option<Timespec>, interval: Duration) -> Option<Timespec> 
 
 /// Which processor this thread runs on, counted from one; zero where that can't be known.
 pub(crate) fn processor() -> u32 {
-    #[cfg(all(target_os = "linux", not(loom)))]
+    #[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
     {
         u32::try_from(rustix::thread::sched_getcpu()).map_or(0, |cpu| cpu.saturating_add(1))
     }
-    #[cfg(not(all(target_os = "linux", not(loom))))]
+    #[cfg(not(all(target_os = "linux", not(posix_ipc_loom))))]
     {
         0
     }

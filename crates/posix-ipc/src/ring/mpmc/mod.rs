@@ -22,20 +22,20 @@ mod shared;
 mod slots;
 mod state;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod incidents;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod options;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod participant;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod receiver;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod sender;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod view;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub use self::{
     incidents::Incidents,
     options::{Options, pair},
@@ -44,5 +44,5 @@ pub use self::{
     view::Record,
 };
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, posix_ipc_loom))]
 mod models;

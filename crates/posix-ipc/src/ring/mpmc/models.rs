@@ -1,6 +1,6 @@
 //! Loom models of the mpmc ring: what ships, run in every order that the memory model allows.
 //!
-//! `RUSTFLAGS="--cfg loom" cargo test -p posix-ipc --lib --release ring::`
+//! `RUSTFLAGS="--cfg posix_ipc_loom" cargo test -p posix-ipc --lib --release ring::`
 
 use std::time::Duration;
 

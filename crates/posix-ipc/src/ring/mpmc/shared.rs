@@ -5,7 +5,7 @@ use rustix::time::Timespec;
 use super::slots::Slots;
 use super::state::SEATS;
 use crate::ring::layout::Preamble;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
 use crate::ring::memory::Memory;
 use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering};
@@ -29,16 +29,16 @@ pub(crate) struct Header {
     pub(crate) seats: [AtomicU32; SEATS as usize],
 }
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 type Reserved = [Line<AtomicU64>; 26];
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 type Reserved = ();
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 // SAFETY: everything in it is made of atomics.
 unsafe impl AtomicHeader for Header {}
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 const _: () = {
     assert!(std::mem::offset_of!(Header, not_empty) == 128);
     assert!(std::mem::offset_of!(Header, not_full) == 384);
@@ -160,7 +160,7 @@ impl Shared {
     }
 }
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 impl Default for Header {
     fn default() -> Self {
         Self {

@@ -1,11 +1,11 @@
 //! The slots of a ring, lane by lane.
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 pub(crate) use model::{Slot, Slots};
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub(crate) use system::{Slot, Slots};
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod system {
     use std::mem::MaybeUninit;
     use std::ptr::NonNull;
@@ -130,7 +130,7 @@ mod system {
     }
 }
 
-#[cfg(loom)]
+#[cfg(posix_ipc_loom)]
 mod model {
     use loom::cell::UnsafeCell;
 

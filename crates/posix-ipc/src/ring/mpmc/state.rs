@@ -63,7 +63,7 @@ impl State {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(posix_ipc_loom)))]
 mod tests {
     use super::*;
 

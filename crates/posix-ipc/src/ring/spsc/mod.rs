@@ -24,22 +24,22 @@ mod producer;
 mod record;
 mod shared;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod attachment;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod batch;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod grant;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod options;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod receiver;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod sender;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 mod view;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 pub use self::{
     attachment::Peer,
     batch::Batch,
@@ -50,5 +50,5 @@ pub use self::{
     view::Record,
 };
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, posix_ipc_loom))]
 mod models;

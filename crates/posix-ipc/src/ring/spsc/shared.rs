@@ -6,7 +6,7 @@ use rustix::time::Timespec;
 
 use crate::ring::error::Corrupt;
 use crate::ring::layout::Preamble;
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
 use crate::ring::memory::{Memory, Region};
 use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering};
@@ -33,11 +33,11 @@ pub(crate) struct Header {
     pub(crate) seats: [Line<Seat>; 2],
 }
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 // SAFETY: `Preamble`, `Seat` and the rest are atomics only.
 unsafe impl AtomicHeader for Header {}
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 const _: () = {
     assert!(std::mem::offset_of!(Header, tail) == 128);
     assert!(std::mem::offset_of!(Header, head) == 256);

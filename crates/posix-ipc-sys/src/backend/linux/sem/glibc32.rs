@@ -132,7 +132,7 @@ impl Protocol for Words {
         (&raw const self.value).cast()
     }
 
-    #[cfg(loom)]
+    #[cfg(posix_ipc_loom)]
     fn futex_value(&self) -> u32 {
         self.value.load(Ordering::Relaxed)
     }

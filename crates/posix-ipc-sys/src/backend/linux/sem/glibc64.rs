@@ -118,7 +118,7 @@ impl Protocol for Words {
         if cfg!(target_endian = "big") { base.wrapping_add(1) } else { base }
     }
 
-    #[cfg(loom)]
+    #[cfg(posix_ipc_loom)]
     fn futex_value(&self) -> u32 {
         value(self.data.load(Ordering::Relaxed))
     }

@@ -26,12 +26,12 @@ pub(crate) enum Layout {
     Glibc32,
 }
 
-#[cfg(all(not(loom), target_has_atomic = "64"))]
+#[cfg(all(not(posix_ipc_loom), target_has_atomic = "64"))]
 const _: () = {
     assert!(size_of::<glibc64::Words>() == 16 && align_of::<glibc64::Words>() == 8);
     assert!(core::mem::offset_of!(glibc64::Words, private) == 8);
 };
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 const _: () = {
     assert!(size_of::<glibc32::Words>() == 16 && align_of::<glibc32::Words>() == 4);
     assert!(core::mem::offset_of!(glibc32::Words, private) == 4);

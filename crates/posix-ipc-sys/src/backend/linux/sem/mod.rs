@@ -19,7 +19,7 @@ mod glibc32;
 #[cfg(target_has_atomic = "64")]
 mod glibc64;
 mod layout;
-#[cfg(all(test, loom))]
+#[cfg(all(test, posix_ipc_loom))]
 mod model;
 mod protocol;
 mod wait;

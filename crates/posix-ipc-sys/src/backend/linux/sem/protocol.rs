@@ -41,7 +41,7 @@ pub(crate) trait Protocol: fmt::Debug {
     fn futex_address(&self) -> *const u32;
 
     /// What the futex word is, as the kernel would compare it.
-    #[cfg(loom)]
+    #[cfg(posix_ipc_loom)]
     fn futex_value(&self) -> u32;
 
     /// A word that glibc keeps at zero and never reads.
