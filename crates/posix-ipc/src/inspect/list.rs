@@ -101,6 +101,19 @@ pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
 /// # Errors
 ///
 /// An error of kind `NotFound` if there is none of that kind and name, else what the system said.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::{Kind, Name, Semaphore, inspect};
+///
+/// # let name = Name::unique("doc-stat");
+/// let semaphore = Semaphore::create(&name, 3)?;
+/// let object = inspect::stat(Kind::Semaphore, &name)?;
+/// assert_eq!(object.identity, semaphore.identity());
+/// assert_eq!(inspect::find(&name)?.len(), 1, "no other kind has this name");
+/// # Ok::<(), posix_ipc::Error>(())
+/// ```
 pub fn stat(kind: Kind, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Object> {
     let name = name.try_into().map_err(Into::into)?;
     let mut entry = Vec::new();
@@ -119,6 +132,10 @@ pub fn stat(kind: Kind, name: impl TryInto<Name, Error: Into<Error>>) -> Result<
 /// # Errors
 ///
 /// If `name` is no name. That nothing has it is an empty list.
+///
+/// # Examples
+///
+/// See [`stat`].
 pub fn find(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Vec<Object>> {
     let name = name.try_into().map_err(Into::into)?;
     let kinds = [Kind::Semaphore, Kind::SharedMemory, Kind::MessageQueue];

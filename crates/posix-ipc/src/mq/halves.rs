@@ -49,6 +49,10 @@ pub struct Sender {
 /// Clones share one handle, and each message goes to one of them. It comes from
 /// [`MessageQueue::split`], or from
 /// [`open_receiver`](super::MessageQueueOptions::open_receiver), which needs read permission alone.
+///
+/// # Examples
+///
+/// See [`Sender`].
 #[derive(Debug, Clone)]
 pub struct Receiver {
     queue: Arc<MessageQueue>,
