@@ -82,6 +82,7 @@ impl Object {
 ///
 /// Grows only; what was there before is untouched.
 pub(super) fn reserve(fd: BorrowedFd<'_>, from: u64, to: u64) -> Result<(), Errno> {
+    check_space(fd, to.saturating_sub(from))?;
     let mut at = from;
     while at < to {
         let len = CHUNK.min(to - at);
@@ -92,6 +93,33 @@ pub(super) fn reserve(fd: BorrowedFd<'_>, from: u64, to: u64) -> Result<(), Errn
         }
     }
     Ok(())
+}
+
+/// Refuses what there cannot be memory for, before all that there is has been taken for it.
+pub(super) fn check_space(fd: BorrowedFd<'_>, needed: u64) -> Result<(), Errno> {
+    match rustix::fs::fstatvfs(fd) {
+        Ok(fs) if fs.f_blocks > 0 => {
+            let free = fs.f_bavail.saturating_mul(fs.f_frsize);
+            if needed > free { Err(Errno::NOSPC) } else { Ok(()) }
+        }
+        // Without a limit of its own, as for anonymous memory, there is the machine's.
+        _ if machine_memory().is_some_and(|memory| needed > memory) => Err(Errno::NOMEM),
+        _ => Ok(()),
+    }
+}
+
+/// Memory and swap together, in bytes.
+#[cfg(target_os = "linux")]
+fn machine_memory() -> Option<u64> {
+    let info = rustix::system::sysinfo();
+    #[allow(clippy::useless_conversion, reason = "the types differ between machines")]
+    let units = u64::from(info.totalram).saturating_add(u64::from(info.totalswap));
+    Some(units.saturating_mul(u64::from(info.mem_unit)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn machine_memory() -> Option<u64> {
+    None
 }
 
 /// Sets the size without reserving anything.

@@ -73,7 +73,9 @@ impl<'a> Opening<'a> {
                 .map_err(|errno| self.error("set the permissions of", errno))?;
         }
         match self.options.memory {
-            Memory::OnUse | Memory::Populated => object::truncate(fd.as_fd(), size),
+            Memory::OnUse => object::truncate(fd.as_fd(), size),
+            Memory::Populated => object::check_space(fd.as_fd(), size)
+                .and_then(|()| object::truncate(fd.as_fd(), size)),
             Memory::Reserved => object::reserve(fd.as_fd(), 0, size),
         }
         .map_err(|errno| self.error("reserve memory for", errno))?;

@@ -28,6 +28,17 @@ fn read_only(memory: &SharedMemory) -> SharedMemory {
 
 #[cfg(target_os = "linux")]
 #[test]
+fn more_than_the_machine_has_is_refused_before_anything_is_taken() {
+    for size in [1 << 50, i64::MAX as u64] {
+        assert_eq!(SharedMemory::anonymous(size).unwrap_err().errno(), Some(Errno::NOMEM));
+        let memory = SharedMemory::anonymous(100).unwrap();
+        assert_eq!(memory.resize(size).unwrap_err().errno(), Some(Errno::NOMEM));
+        assert_eq!(memory.len().unwrap(), 100);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn sealed_against_writing_and_shrinking_it_is_a_slice() {
     let memory = SharedMemory::anonymous(100).unwrap();
     memory.map().unwrap().write_at(0, b"constant").unwrap();

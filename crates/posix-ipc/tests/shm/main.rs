@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod bounds;
+mod errno;
 mod faults;
 mod interop;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod shared_box;
 mod streams;
 mod values;
 
+use errno::refused_as_another_user;
 use faults::{creator, in_small_shm};
 use processes::{churner, echo, forker, holder, truncator, victim, visitor};
 use shared_box::box_user;
@@ -25,6 +27,7 @@ testutil::roles!(
     forker,
     holder,
     in_small_shm,
+    refused_as_another_user,
     truncator,
     versioned_writer,
     victim,
