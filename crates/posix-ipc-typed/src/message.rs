@@ -77,6 +77,16 @@ pub trait Message {
         }
     }
 
+    /// Writes the values of an array.
+    #[doc(hidden)]
+    #[inline]
+    fn encode_array<const N: usize>(items: &[Self; N], output: &mut Writer<'_>)
+    where
+        Self: Sized,
+    {
+        Self::encode_slice(items, output);
+    }
+
     /// The length of one value after the other.
     #[doc(hidden)]
     #[inline]

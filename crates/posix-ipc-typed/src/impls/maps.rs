@@ -13,6 +13,10 @@ use crate::reader::Reader;
 use crate::schema::{Schema, SchemaHasher};
 use crate::writer::Writer;
 
+/// Up to how many entries are inserted one by one: more are collected first, and the tree is built
+/// of them at once.
+const INSERTED: usize = 32;
+
 const OUT_OF_ORDER: DecodeError = DecodeError::NotCanonical("keys are not in ascending order");
 
 /// The longest encoding of an entry.
@@ -78,8 +82,22 @@ impl<K: Message, V: Message> Message for BTreeMap<K, V> {
 impl<'a, K: Decode<'a> + Ord, V: Decode<'a>> Decode<'a> for BTreeMap<K, V> {
     #[inline]
     fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        let entries = decode_entries(input, K::MIN_LEN + V::MIN_LEN)?;
-        Ok(entries.into_iter().collect())
+        let least = K::MIN_LEN + V::MIN_LEN;
+        let count = input.clone().count(least)?;
+        if count > INSERTED {
+            return Ok(decode_entries(input, least)?.into_iter().collect());
+        }
+        input.count(least)?;
+        let mut map = Self::new();
+        for _ in 0..count {
+            let key = K::decode(input)?;
+            if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+                return Err(OUT_OF_ORDER);
+            }
+            let value = V::decode(input)?;
+            map.insert(key, value);
+        }
+        Ok(map)
     }
 }
 

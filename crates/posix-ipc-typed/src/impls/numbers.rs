@@ -47,6 +47,16 @@ macro_rules! number {
                     copy(slot, items);
                 }
             }
+
+            #[inline(always)]
+            fn encode_array<const N: usize>(items: &[Self; N], output: &mut Writer<'_>) {
+                // Of a size that is known: better copied in place than by a call.
+                if let Some(slot) = output.take(N.saturating_mul($size)) {
+                    for (part, item) in slot.chunks_exact_mut($size).zip(items) {
+                        part.copy_from_slice(&item.to_le_bytes());
+                    }
+                }
+            }
         }
 
         impl<'a> Decode<'a> for $type {
@@ -58,32 +68,40 @@ macro_rules! number {
             #[inline]
             fn decode_vec(input: &mut Reader<'a>, count: usize) -> Result<Vec<Self>, DecodeError> {
                 let bytes = input.take(count.saturating_mul($size))?;
-                let (parts, _) = as_chunks::<$size>(bytes);
-                Ok(parts.map(|part| Self::from_le_bytes(*part)).collect())
+                Ok(bytes.chunks_exact($size).map(from_part).collect())
             }
 
-            #[inline]
+            #[inline(always)]
             fn decode_array<const N: usize>(
                 input: &mut Reader<'a>,
             ) -> Result<[Self; N], DecodeError> {
                 let bytes = input.take(N.saturating_mul($size))?;
                 let mut items = [$type::from_le_bytes([0; $size]); N];
-                let (parts, _) = as_chunks::<$size>(bytes);
-                for (item, part) in items.iter_mut().zip(parts) {
-                    *item = Self::from_le_bytes(*part);
+                for (item, part) in items.iter_mut().zip(bytes.chunks_exact($size)) {
+                    *item = from_part(part);
                 }
                 Ok(items)
+            }
+        }
+
+        impl FromPart for $type {
+            #[inline(always)]
+            fn from_part(part: &[u8]) -> Self {
+                // Every part has the number's size; the compiler sees that and drops the branch.
+                Self::from_le_bytes(part.first_chunk().copied().unwrap_or_default())
             }
         }
     )*};
 }
 
-/// The bytes in parts of `N`, and how many are left.
+/// A number out of exactly its bytes.
+trait FromPart {
+    fn from_part(part: &[u8]) -> Self;
+}
+
 #[inline(always)]
-fn as_chunks<const N: usize>(bytes: &[u8]) -> (impl Iterator<Item = &[u8; N]>, usize) {
-    let parts = bytes.chunks_exact(N);
-    let left = parts.remainder().len();
-    (parts.filter_map(|part| part.first_chunk()), left)
+fn from_part<T: FromPart>(part: &[u8]) -> T {
+    T::from_part(part)
 }
 
 number!(u8 1, u16 2, u32 4, u64 8, u128 16, i8 1, i16 2, i32 4, i64 8, i128 16, f32 4, f64 8);

@@ -46,7 +46,7 @@ impl<T: Message, const N: usize> Message for [T; N] {
 
     #[inline]
     fn encode(&self, output: &mut Writer<'_>) {
-        T::encode_slice(self, output);
+        T::encode_array(self, output);
     }
 }
 
