@@ -246,6 +246,16 @@ pub trait Decode<'a>: Message + Sized {
     /// As [`decode`](Self::decode), and [`DecodeError::Trailing`] if bytes are left.
     #[inline]
     fn from_bytes(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        if Self::FIXED {
+            // One comparison, after which the compiler needs no other.
+            let (needed, left) = (Self::MIN_LEN, bytes.len());
+            if left != needed {
+                return Err(match left.checked_sub(needed) {
+                    Some(left) => DecodeError::Trailing { left },
+                    None => DecodeError::End { needed, left },
+                });
+            }
+        }
         let mut input = Reader::new(bytes);
         let value = Self::decode(&mut input)?;
         input.finish()?;
