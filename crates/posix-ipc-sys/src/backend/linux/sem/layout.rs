@@ -1,13 +1,12 @@
 //! Which of glibc's layouts a semaphore has, what its bytes are, and how files tell.
 
-use core::mem::{align_of, size_of};
-
 use rustix::fd::BorrowedFd;
 use rustix::fs::Stat;
 use rustix::io::Result;
 
+#[cfg(not(loom))]
 use super::glibc32;
-#[cfg(target_has_atomic = "64")]
+#[cfg(all(not(loom), target_has_atomic = "64"))]
 use super::glibc64;
 use super::protocol::VALUE_MAX;
 

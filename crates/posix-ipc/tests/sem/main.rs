@@ -1,0 +1,31 @@
+//! Semaphores: opening, waiting, permits, other processes, other languages, and the defects of
+//! peers.
+
+mod interop;
+mod open;
+mod peers;
+mod permits;
+mod processes;
+mod stress;
+mod syscalls;
+mod wait;
+
+use peers::{churns, forks_and_exits, keeps_the_lock, killed_holder, uses_the_lock};
+use processes::{posts_when_told, waits_and_says, waits_through_signals, waits_until_interrupted};
+use stress::{posts_and_waits, waits_or_times_out};
+use syscalls::uncontended;
+
+testutil::roles!(
+    churns,
+    forks_and_exits,
+    keeps_the_lock,
+    killed_holder,
+    posts_and_waits,
+    posts_when_told,
+    uncontended,
+    uses_the_lock,
+    waits_and_says,
+    waits_or_times_out,
+    waits_through_signals,
+    waits_until_interrupted,
+);
