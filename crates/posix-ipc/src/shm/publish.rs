@@ -98,9 +98,11 @@ impl<'a> Opening<'a> {
     fn by_name(&self, mut object: Arc<Object>) -> Arc<Object> {
         if let Some(object) = Arc::get_mut(&mut object) {
             let again = shm::open(self.name, shm::OFlags::RDWR, shm::Mode::empty());
-            let identity = |fd: &OwnedFd| Status::of(fd).map(|status| status.identity);
+            let same = |fd: &OwnedFd| {
+                Ok::<_, Errno>(Status::of(fd)?.identity == Status::of(&object.fd)?.identity)
+            };
             if let Ok(fd) = again {
-                if identity(&fd).is_ok() && identity(&fd) == identity(&object.fd) {
+                if same(&fd) == Ok(true) {
                     object.fd = fd;
                 }
             }

@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod bounds;
+mod defects;
 mod errno;
 mod faults;
 mod interop;
@@ -13,6 +14,7 @@ mod shared_box;
 mod streams;
 mod values;
 
+use defects::{leaker, stranger};
 use errno::refused_as_another_user;
 use faults::{creator, in_small_shm};
 use processes::{churner, echo, forker, holder, truncator, victim, visitor};
@@ -27,7 +29,9 @@ testutil::roles!(
     forker,
     holder,
     in_small_shm,
+    leaker,
     refused_as_another_user,
+    stranger,
     truncator,
     versioned_writer,
     victim,

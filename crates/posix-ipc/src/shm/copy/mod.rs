@@ -9,15 +9,29 @@
 //! - [`portable`]: relaxed atomics in the language itself, a machine word at a time. Everywhere
 //!   else, under Miri, and with `--cfg posix_ipc_portable_copy`, by which the sanitizers see it.
 
-#[cfg(any(test, miri, posix_ipc_portable_copy, not(target_arch = "x86_64")))]
+// On x32 pointers are narrower than the registers that the assembly puts them in.
+#[cfg(any(
+    test,
+    miri,
+    posix_ipc_portable_copy,
+    not(all(target_arch = "x86_64", target_pointer_width = "64"))
+))]
 mod portable;
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
 #[cfg_attr(posix_ipc_portable_copy, expect(dead_code, reason = "the other one is asked for"))]
 mod x86_64;
 
-#[cfg(any(miri, posix_ipc_portable_copy, not(target_arch = "x86_64")))]
+#[cfg(any(
+    miri,
+    posix_ipc_portable_copy,
+    not(all(target_arch = "x86_64", target_pointer_width = "64"))
+))]
 use portable as imp;
-#[cfg(not(any(miri, posix_ipc_portable_copy, not(target_arch = "x86_64"))))]
+#[cfg(not(any(
+    miri,
+    posix_ipc_portable_copy,
+    not(all(target_arch = "x86_64", target_pointer_width = "64"))
+)))]
 use x86_64 as imp;
 
 /// Copies `len` bytes from shared memory to private memory.

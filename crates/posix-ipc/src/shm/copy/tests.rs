@@ -79,7 +79,7 @@ fn the_portable_way_does_the_same() {
     check_overlap(portable::within, .., &UP, "portable within");
 }
 
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
 #[test]
 fn every_loop_does_the_same() {
     for (i, (has, large)) in x86_64::loops::large().into_iter().enumerate() {
