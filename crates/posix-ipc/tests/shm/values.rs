@@ -26,6 +26,17 @@ fn a_slot_stores_and_loads_at_any_offset() {
     mapping.slot::<()>(100).unwrap().store(());
 }
 
+#[cfg(feature = "zerocopy")]
+#[test]
+fn what_zerocopy_calls_bytes_is_plain_without_unsafe() {
+    use zerocopy::little_endian::U32;
+
+    let mapping = mapping(100);
+    mapping.slot::<[U32; 2]>(1).unwrap().store([U32::new(1), U32::new(0x0102_0304)]);
+    assert_eq!(mapping.to_vec(1, 8).unwrap(), [1, 0, 0, 0, 4, 3, 2, 1]);
+    assert_eq!(mapping.value::<U32>(5).unwrap().get(), 0x0102_0304);
+}
+
 #[test]
 fn a_versioned_value_starts_as_zeros_and_counts_its_versions() {
     let mapping = mapping(8 + Versioned::<Words>::LEN);
