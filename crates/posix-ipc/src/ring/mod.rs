@@ -30,6 +30,7 @@
     unsafe_code,
     reason = "a ring lives in memory that others write; every block argues why it is sound"
 )]
+#![cfg_attr(posix_ipc_loom, allow(dead_code, unused_imports))]
 
 mod error;
 pub(crate) mod layout;
@@ -42,9 +43,17 @@ mod copy;
 #[cfg(not(posix_ipc_loom))]
 mod liveness;
 #[cfg(not(posix_ipc_loom))]
+mod notified;
+#[cfg(not(posix_ipc_loom))]
 mod segment;
+#[cfg(all(feature = "tokio", not(posix_ipc_loom)))]
+mod tokio;
 
 pub mod mpmc;
 pub mod spsc;
 
 pub use error::{Corrupt, OutOfBounds, ReceiveError, SendError};
+#[cfg(not(posix_ipc_loom))]
+pub use notified::Notified;
+#[cfg(all(feature = "tokio", not(posix_ipc_loom)))]
+pub use tokio::AsyncReceiver;

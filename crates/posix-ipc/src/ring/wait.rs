@@ -13,7 +13,7 @@ use crate::deadline::Deadline;
 ///
 /// It is a cliff: a spin shorter than a wake never succeeds, since once both sides sleep
 /// every answer takes a wake.
-const BUDGET: u32 = if cfg!(loom) { 0 } else { 1000 };
+const BUDGET: u32 = if cfg!(posix_ipc_loom) { 0 } else { 1000 };
 /// The most waits that go by without a spin after spins that failed.
 const SKIP_MAX: u32 = 1024;
 /// The most pauses between two looks.
@@ -97,7 +97,7 @@ impl Spin {
 /// Whether the machine has more than one processor; that a peer is pinned to ours shows in time.
 fn has_several_processors() -> bool {
     let online = || std::fs::read_to_string("/sys/devices/system/cpu/online").unwrap_or_default();
-    cfg!(loom)
+    cfg!(posix_ipc_loom)
         || std::thread::available_parallelism().is_ok_and(|n| n.get() > 1)
         || online().trim() != "0"
 }

@@ -67,13 +67,13 @@ pub(crate) fn spsc_sender(args: &[String]) {
         let bytes = message(incarnation, number, 600);
         let result = match number % 3 {
             0 => sender.send(&bytes).map(|()| 1),
-            1 => sender.reserve(bytes.len()).and_then(|mut grant| {
+            1 => sender.reserve(bytes.len()).map(|mut grant| {
                 let (front, back) = bytes.split_at(bytes.len() / 2);
                 let written =
                     grant.write_at(0, front).and_then(|()| grant.write_at(front.len(), back));
                 written.unwrap_or_else(|error| journal.fail(&error.to_string()));
                 grant.commit();
-                Ok(1)
+                1
             }),
             _ => {
                 let mut batch = sender.batch();

@@ -5,6 +5,7 @@ mod cross_process;
 mod hostile;
 mod journal;
 mod mpmc;
+mod notified;
 mod python;
 mod spsc;
 

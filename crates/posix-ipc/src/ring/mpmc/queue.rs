@@ -31,7 +31,7 @@ impl Shared {
     /// How many slots to look at before the memory is held to be damaged: every slot twice, and
     /// as often as others may come between.
     fn patience(&self) -> u64 {
-        (2 << self.slots().shift()) + if cfg!(loom) { 8 } else { 100_000 }
+        (2 << self.slots().shift()) + if cfg!(posix_ipc_loom) { 8 } else { 100_000 }
     }
 
     #[inline(always)]

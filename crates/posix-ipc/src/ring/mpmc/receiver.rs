@@ -26,7 +26,7 @@ use crate::ring::wait::Spin;
 /// See [`Sender`](super::Sender).
 #[derive(Debug)]
 pub struct Receiver {
-    participant: Arc<Participant>,
+    pub(super) participant: Arc<Participant>,
     spin: Spin,
     /// Messages since the last wait.
     served: AtomicU32,

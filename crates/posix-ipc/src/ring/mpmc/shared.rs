@@ -11,7 +11,7 @@ use crate::ring::memory::Memory;
 use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering};
 use crate::ring::wait::Bed;
 
-const LANES: usize = if cfg!(loom) { 1 } else { 32 };
+const LANES: usize = if cfg!(posix_ipc_loom) { 1 } else { 32 };
 
 /// The header.
 #[repr(C)]

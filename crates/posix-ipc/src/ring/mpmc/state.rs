@@ -3,7 +3,7 @@
 //! claim without an owner does not exist at any instruction, and so a dead one is always found.
 
 /// How many participants a ring has at most.
-pub(crate) const SEATS: u32 = if cfg!(loom) { 4 } else { 1024 };
+pub(crate) const SEATS: u32 = if cfg!(posix_ipc_loom) { 4 } else { 1024 };
 
 const OWNER_BITS: u32 = 10;
 const PHASE_BITS: u32 = 2;

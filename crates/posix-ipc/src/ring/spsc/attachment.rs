@@ -1,9 +1,11 @@
 //! What an end holds besides its indices: its seat, its name, and how it waits.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::shared::{End, SeatBed, Shared};
+use super::source::ReceiverSource;
 use crate::deadline::Deadline;
 use crate::ring::error::Corrupt;
 use crate::ring::liveness::Liveness;
@@ -50,7 +52,7 @@ pub(crate) struct Attachment {
     process: u32,
     /// `arrivals` of the peer that was found dead, so that it need not be found out again.
     dead: u32,
-    liveness: Liveness,
+    liveness: Arc<Liveness>,
     /// The object; it sees to the name.
     pub(crate) memory: SharedMemory,
 }
@@ -83,7 +85,7 @@ impl Attachment {
             patience,
             process: std::process::id(),
             dead: 0,
-            liveness,
+            liveness: Arc::new(liveness),
             memory,
         }
     }
@@ -133,6 +135,18 @@ impl Attachment {
         }
     }
 
+    /// What waits in this end's place for the bridge to descriptors.
+    pub(super) fn source(&self, seen: Arc<AtomicU64>) -> ReceiverSource {
+        let shared = Arc::clone(&self.bed.shared);
+        let Patience { interval, outlive, .. } = self.patience;
+        ReceiverSource::new(shared, Arc::clone(&self.liveness), interval, outlive, seen)
+    }
+
+    /// Whether the peer has gone, in the eyes of one that does not outlive it.
+    pub(super) fn is_abandoned(&mut self) -> bool {
+        !self.patience.outlive && self.peer() == Peer::Gone
+    }
+
     /// Whether the peer is there now, asking the kernel.
     pub(crate) fn peer(&mut self) -> Peer {
         presence(&self.bed, &self.liveness, &mut self.dead, true)
@@ -159,7 +173,7 @@ impl Attachment {
 }
 
 /// Whether the peer is there; only a thorough look finds one out that died.
-fn presence(bed: &SeatBed, liveness: &Liveness, dead: &mut u32, thorough: bool) -> Peer {
+pub(super) fn presence(bed: &SeatBed, liveness: &Liveness, dead: &mut u32, thorough: bool) -> Peer {
     let peer = bed.end.peer();
     let arrivals = bed.shared.seat(peer).arrivals.load(Ordering::Acquire);
     if arrivals == 0 {

@@ -120,6 +120,11 @@ impl Consumer {
         self.shared.header().tail.0.load(Ordering::Acquire) != self.head
     }
 
+    /// Where the next record starts.
+    pub(crate) fn position(&self) -> u64 {
+        self.head
+    }
+
     /// Gives up the record that `peek` found.
     #[inline]
     pub(crate) fn release(&mut self, found: Found) {

@@ -37,6 +37,8 @@ mod receiver;
 #[cfg(not(posix_ipc_loom))]
 mod sender;
 #[cfg(not(posix_ipc_loom))]
+mod source;
+#[cfg(not(posix_ipc_loom))]
 mod view;
 
 #[cfg(not(posix_ipc_loom))]

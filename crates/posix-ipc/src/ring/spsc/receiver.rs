@@ -1,5 +1,7 @@
 //! [`Receiver`]: the reading end.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::attachment::{Attachment, Broken, Peer};
@@ -21,11 +23,18 @@ use crate::ring::error::{Corrupt, ReceiveError};
 pub struct Receiver {
     pub(super) consumer: Consumer,
     pub(super) attachment: Attachment,
+    /// For the bridge to descriptors: up to where everything is known.
+    pub(super) seen: Arc<AtomicU64>,
 }
 
 impl Receiver {
     pub(super) fn new(consumer: Consumer, attachment: Attachment) -> Self {
-        Self { consumer, attachment }
+        Self { consumer, attachment, seen: Arc::default() }
+    }
+
+    /// Whether the sender has gone for good, as far as this end is concerned.
+    pub(in crate::ring) fn is_abandoned(&mut self) -> bool {
+        self.attachment.is_abandoned()
     }
 
     /// Options for opening the receiving end.
@@ -237,7 +246,7 @@ impl Receiver {
     }
 
     fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        let Self { consumer, attachment } = self;
+        let Self { consumer, attachment, .. } = self;
         attachment.served(std::mem::take(&mut consumer.served));
         if attachment.spin(|| consumer.has_news().then_some(())).is_some() {
             if let Some(found) = consumer.peek()? {

@@ -137,7 +137,7 @@ impl Shared {
     }
 
     /// Says that `end` is there, and tells its peer.
-    #[cfg_attr(loom, allow(dead_code))]
+    #[cfg_attr(posix_ipc_loom, allow(dead_code))]
     pub(crate) fn arrive(&self, end: End) {
         let seat = self.seat(end);
         seat.process.store(std::process::id(), Ordering::Relaxed);

@@ -1,0 +1,240 @@
+//! [`Notified`]: a receiver with a descriptor that becomes readable when there is a message, for
+//! `poll`, `epoll` and what stands on them.
+//!
+//! A ring has no descriptor of its own, and needs none while messages flow. The bridge is a thread
+//! of the receiving process, which sleeps on the ring's futex in the receiver's place and writes to an
+//! `eventfd`; so it works with every sender, in every language, and costs the sender nothing.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::io::Errno;
+
+use super::error::ReceiveError;
+use super::{mpmc, spsc};
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+
+/// What the bridge's thread waits for; it has what it needs of the ring.
+pub(crate) trait Source: Send + Sync + 'static {
+    /// Sleeps until there may be something to receive, or the sender has gone, or `until` says so.
+    fn wait(&self, until: &dyn Fn() -> bool);
+    /// Makes a sleeping `wait` look again.
+    fn interrupt(&self);
+}
+
+/// A receiver that can be made to notify.
+pub(crate) trait Notifying {
+    fn source(&self) -> Arc<dyn Source>;
+    /// Before the source waits: from where on messages are news.
+    fn prepare(&mut self);
+}
+
+/// A receiver with a descriptor that becomes readable when there is something to receive.
+///
+/// Receive until there is nothing ([`try_receive_vec`](Self::try_receive_vec) gives `None`); then
+/// wait until the descriptor is readable, beside whatever else there is to wait for, and go on
+/// receiving. While messages keep coming, no system call is made; when the receiver
+/// has to wait, the way over the bridge adds a switch of threads to the wake.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::ring::{Notified, spsc};
+/// use rustix::event::{PollFd, PollFlags, poll};
+///
+/// let (mut sender, receiver) = spsc::pair(4096)?;
+/// let mut receiver = Notified::new(receiver)?;
+/// assert_eq!(receiver.try_receive_vec()?, None);
+/// sender.send(b"hello")?;
+/// poll(&mut [PollFd::new(&receiver, PollFlags::IN)], None)?;
+/// assert_eq!(receiver.try_receive_vec()?, Some(b"hello".to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Notified<R> {
+    receiver: R,
+    bridge: Bridge,
+}
+
+/// The thread and what it shares with the receiver.
+struct Bridge {
+    shared: Arc<BridgeShared>,
+    source: Arc<dyn Source>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct BridgeShared {
+    event: OwnedFd,
+    armed: Mutex<bool>,
+    bell: Condvar,
+    ended: AtomicBool,
+}
+
+impl std::fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bridge").field("event", &self.shared.event).finish_non_exhaustive()
+    }
+}
+
+impl Bridge {
+    fn start(source: Arc<dyn Source>) -> Result<Self> {
+        let error = |errno| Error::Os {
+            operation: "make a descriptor for",
+            kind: Kind::Ring,
+            name: None,
+            errno,
+            hint: None,
+        };
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let event = eventfd(0, flags).map_err(error)?;
+        let shared = Arc::new(BridgeShared {
+            event,
+            armed: Mutex::new(false),
+            bell: Condvar::new(),
+            ended: AtomicBool::new(false),
+        });
+        let (body, waited) = (Arc::clone(&shared), Arc::clone(&source));
+        let thread = std::thread::Builder::new()
+            .name("ring-notifier".into())
+            .spawn(move || body.run(&*waited))
+            .map_err(|failed| error(Errno::from_io_error(&failed).unwrap_or(Errno::AGAIN)))?;
+        Ok(Self { shared, source, thread: Some(thread) })
+    }
+
+    /// Makes the descriptor unreadable until there is something.
+    fn arm(&self) {
+        let mut counter = [0; 8];
+        // `EAGAIN` if it was not readable.
+        let _ = rustix::io::read(&self.shared.event, &mut counter);
+        *self.shared.armed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.bell.notify_one();
+    }
+}
+
+impl BridgeShared {
+    fn run(&self, source: &dyn Source) {
+        while self.wait_until_armed() {
+            source.wait(&|| self.has_ended());
+            // It never blocks: the counter does not get near its end.
+            let _ = rustix::io::write(&self.event, &1u64.to_ne_bytes());
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// `false` when it is over.
+    fn wait_until_armed(&self) -> bool {
+        let armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = |armed: &mut bool| !*armed && !self.has_ended();
+        let waited = self.bell.wait_while(armed, idle);
+        *waited.unwrap_or_else(PoisonError::into_inner) = false;
+        !self.has_ended()
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        {
+            let _armed = self.shared.armed.lock().unwrap_or_else(PoisonError::into_inner);
+            self.shared.ended.store(true, Ordering::Release);
+        }
+        self.shared.bell.notify_one();
+        self.source.interrupt();
+        if let Some(thread) = self.thread.take() {
+            // It does not panic; should it, there is nobody to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn start<R: Notifying>(receiver: R) -> Result<Notified<R>> {
+    let bridge = Bridge::start(receiver.source())?;
+    Ok(Notified { receiver, bridge })
+}
+
+fn arm<R: Notifying>(notified: &mut Notified<R>) {
+    notified.receiver.prepare();
+    notified.bridge.arm();
+}
+
+impl<R> Notified<R> {
+    /// The receiver itself, for all that does not wait.
+    ///
+    /// A message that is received here leaves the descriptor readable, which does no harm.
+    pub fn get_mut(&mut self) -> &mut R {
+        &mut self.receiver
+    }
+
+    /// Ends the bridge and gives the receiver back.
+    pub fn into_inner(self) -> R {
+        self.receiver
+    }
+}
+
+impl Notified<spsc::Receiver> {
+    /// Starts the bridge, a thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    pub fn new(receiver: spsc::Receiver) -> Result<Self> {
+        start(receiver)
+    }
+
+    /// Receives the next message, if there is one; else the descriptor becomes readable when
+    /// there is.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::PeerGone`] and [`ReceiveError::Corrupt`] as for
+    /// [`receive`](spsc::Receiver::receive).
+    pub fn try_receive_vec(&mut self) -> std::result::Result<Option<Vec<u8>>, ReceiveError> {
+        if let Some(message) = self.receiver.try_receive_vec()? {
+            return Ok(Some(message));
+        }
+        let is_gone = self.receiver.is_abandoned();
+        arm(self);
+        // It may have come, or been the last, before the bridge was ready.
+        match self.receiver.try_receive_vec()? {
+            None if is_gone => Err(ReceiveError::PeerGone),
+            message => Ok(message),
+        }
+    }
+}
+
+impl Notified<mpmc::Receiver> {
+    /// Starts the bridge, a thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    pub fn new(receiver: mpmc::Receiver) -> Result<Self> {
+        start(receiver)
+    }
+
+    /// Receives the next message and its priority, if there is one; else the descriptor becomes
+    /// readable when there is. Another receiver may be faster.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    pub fn try_receive_vec(&mut self) -> std::result::Result<Option<(Vec<u8>, u32)>, ReceiveError> {
+        if let Some(message) = self.receiver.try_receive_vec()? {
+            return Ok(Some(message));
+        }
+        arm(self);
+        self.receiver.try_receive_vec()
+    }
+}
+
+impl<R> AsFd for Notified<R> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bridge.shared.event.as_fd()
+    }
+}

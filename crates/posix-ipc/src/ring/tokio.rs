@@ -1,0 +1,130 @@
+//! [`AsyncReceiver`]: a receiver that is awaited on tokio.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, Ready};
+
+use super::error::ReceiveError;
+use super::notified::Notified;
+use super::{mpmc, spsc};
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+
+/// A receiver whose messages are awaited on tokio, by the bridge of [`Notified`].
+///
+/// Receiving is cancel-safe: a message is taken in the same step in which it is returned.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::ring::{AsyncReceiver, spsc};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let (mut sender, receiver) = spsc::pair(4096)?;
+/// let mut receiver = AsyncReceiver::new(receiver)?;
+/// std::thread::spawn(move || sender.send(b"from a thread"));
+/// assert_eq!(receiver.receive_vec().await?, b"from a thread");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AsyncReceiver<R> {
+    notified: Notified<R>,
+    descriptor: AsyncFd<OwnedFd>,
+}
+
+impl<R> AsyncReceiver<R> {
+    fn with(notified: Notified<R>) -> Result<Self> {
+        let error = |failed: std::io::Error| Error::Os {
+            operation: "await",
+            kind: Kind::Ring,
+            name: None,
+            errno: crate::Errno::from_io_error(&failed).unwrap_or(crate::Errno::IO),
+            hint: Some("it needs a tokio runtime with I/O enabled".into()),
+        };
+        let own = notified.as_fd().try_clone_to_owned().map_err(error)?;
+        let descriptor = AsyncFd::try_with_interest(own, Interest::READABLE)
+            .map_err(|failed| error(failed.into_parts().1))?;
+        Ok(Self { notified, descriptor })
+    }
+
+    /// The receiver itself, for all that does not wait.
+    pub fn get_mut(&mut self) -> &mut R {
+        self.notified.get_mut()
+    }
+
+    /// Ends the bridge and gives the receiver back.
+    pub fn into_inner(self) -> R {
+        self.notified.into_inner()
+    }
+
+    /// Waits until the bridge says that there may be something.
+    async fn readable(&self) {
+        if let Ok(mut guard) = self.descriptor.readable().await {
+            // The next look empties the descriptor, if it finds nothing.
+            guard.clear_ready_matching(Ready::READABLE);
+        }
+    }
+}
+
+impl AsyncReceiver<spsc::Receiver> {
+    /// Starts the bridge, within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn new(receiver: spsc::Receiver) -> Result<Self> {
+        Self::with(Notified::<spsc::Receiver>::new(receiver)?)
+    }
+
+    /// Receives the next message, when there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::PeerGone`] and [`ReceiveError::Corrupt`] as for
+    /// [`receive`](spsc::Receiver::receive).
+    pub async fn receive_vec(&mut self) -> std::result::Result<Vec<u8>, ReceiveError> {
+        loop {
+            if let Some(message) = self.notified.try_receive_vec()? {
+                return Ok(message);
+            }
+            self.readable().await;
+        }
+    }
+}
+
+impl AsyncReceiver<mpmc::Receiver> {
+    /// Starts the bridge, within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn new(receiver: mpmc::Receiver) -> Result<Self> {
+        Self::with(Notified::<mpmc::Receiver>::new(receiver)?)
+    }
+
+    /// Receives the next message and its priority, when there is one for us.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
+    pub async fn receive_vec(&mut self) -> std::result::Result<(Vec<u8>, u32), ReceiveError> {
+        loop {
+            if let Some(message) = self.notified.try_receive_vec()? {
+                return Ok(message);
+            }
+            self.readable().await;
+        }
+    }
+}
