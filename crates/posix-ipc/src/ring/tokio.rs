@@ -46,6 +46,11 @@ impl<R> AsyncReceiver<R> {
             hint: Some("it needs a tokio runtime with I/O enabled".into()),
         };
         let own = notified.as_fd().try_clone_to_owned().map_err(error)?;
+        #[allow(
+            deprecated,
+            reason = "the new name is unsafe, and asks that the descriptor stays the same and open: \
+                      it is a duplicate that the registration owns"
+        )]
         let descriptor = AsyncFd::try_with_interest(own, Interest::READABLE)
             .map_err(|failed| error(failed.into_parts().1))?;
         Ok(Self { notified, descriptor })
