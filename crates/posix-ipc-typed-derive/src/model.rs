@@ -181,7 +181,7 @@ impl Context<'_> {
             default: attributes.default.and_then(|(_, value)| value),
             skip: attributes.skip.is_some(),
             max_len: attributes.max_len,
-            with: attributes.with.or(attributes.varint.map(|_| self.varint.clone())),
+            with: attributes.with.or(attributes.varint.map(|span| respan(&self.varint, span))),
             recursive: attributes.recursive || mentions(field.ty.to_token_stream(), self.ident),
             ty: field.ty,
         })
@@ -263,6 +263,16 @@ fn discriminant(expression: &Expr) -> Result<u16> {
         expression,
         "this discriminant is no tag (0 to 65535): give the variant one by `#[message(tag = N)]`",
     ))
+}
+
+/// The same type, as if it stood at `span`, so that errors about it point there.
+fn respan(ty: &Type, span: Span) -> Type {
+    let span = Span::call_site().located_at(span);
+    let tokens = ty.to_token_stream().into_iter().map(|mut token| {
+        token.set_span(span);
+        token
+    });
+    Type::Verbatim(tokens.collect())
 }
 
 fn collect(errors: &mut Option<Error>, error: Error) {

@@ -492,6 +492,36 @@ impl FrameOptions {
         }
     }
 
+    /// Asserts, at compile time in a constant, that every `T` fits a frame of `length` bytes.
+    ///
+    /// # Panics
+    ///
+    /// If it does not, or if the type has no longest message; in a constant this is an error of
+    /// the compiler.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use posix_ipc_typed::{FrameOptions, Message};
+    ///
+    /// #[derive(Message)]
+    /// struct Job {
+    ///     id: u32,
+    ///     #[message(max_len = 64)]
+    ///     title: String,
+    /// }
+    ///
+    /// const _: () = FrameOptions::new().assert_fits::<Job>(128);
+    /// ```
+    pub const fn assert_fits<T: Message + ?Sized>(&self, length: usize) {
+        match self.max_len::<T>() {
+            Some(longest) => {
+                assert!(longest <= length, "the longest message does not fit the frame")
+            }
+            None => panic!("the type has no longest message: limit its fields by `max_len`"),
+        }
+    }
+
     /// Appends the frame of `value` to `buffer`; returns its length.
     ///
     /// # Errors

@@ -1,10 +1,17 @@
 //! Runs every fuzz target's body on its corpus, on the stable compiler.
+#![allow(unreachable_pub, reason = "bodies of fuzz targets are public to their targets")]
 
 use std::fs;
 use std::path::Path;
 
 #[path = "../../../fuzz/bodies/names.rs"]
 mod names;
+#[path = "../../../fuzz/bodies/typed_decode.rs"]
+mod typed_decode;
+#[path = "../../../fuzz/bodies/typed_frame.rs"]
+mod typed_frame;
+#[path = "../../../fuzz/bodies/typed_reassembly.rs"]
+mod typed_reassembly;
 
 /// Runs `body` on each file of its corpus, and on each file with a byte changed or cut off.
 fn replay(target: &str, body: fn(&[u8])) {
@@ -29,4 +36,19 @@ fn replay(target: &str, body: fn(&[u8])) {
 #[test]
 fn names_hold_on_their_corpus() {
     replay("names", names::run);
+}
+
+#[test]
+fn typed_decode_holds_on_its_corpus() {
+    replay("typed_decode", typed_decode::run);
+}
+
+#[test]
+fn typed_frame_holds_on_its_corpus() {
+    replay("typed_frame", typed_frame::run);
+}
+
+#[test]
+fn typed_reassembly_holds_on_its_corpus() {
+    replay("typed_reassembly", typed_reassembly::run);
 }
