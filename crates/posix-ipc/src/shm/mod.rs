@@ -45,6 +45,7 @@ mod pages;
 mod plain;
 mod publish;
 mod region;
+mod seqlock;
 mod shareable;
 mod shared_box;
 mod slot;

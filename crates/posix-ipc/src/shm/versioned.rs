@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::error::{Error, Result};
 use crate::shm::mapping::{Mapping, MappingRead};
 use crate::shm::plain::Plain;
+use crate::shm::seqlock::{self, Memory};
 use crate::shm::slot;
 
 const BEGUN: usize = 8;
@@ -97,16 +98,10 @@ impl<T: Plain> Versioned<'_, T> {
     ///
     /// As [`load`](Self::load).
     pub fn load_versioned(&self) -> Option<(T, u64)> {
+        let memory = Typed::<T>(self.place, PhantomData);
         for _ in 0..ATTEMPTS {
-            let published = self.place.published().load(Ordering::Acquire);
-            // SAFETY: both slots lie within the structure, which is mapped.
-            let value = unsafe { slot::load::<T>(self.place.slot::<T>(published)) };
-            // Orders the loads of the value before that of `begun`: whoever saw a byte of
-            // a newer value sees that it was begun.
-            fence(Ordering::Acquire);
-            let begun = self.place.begun().load(Ordering::Relaxed);
-            if begun.wrapping_sub(published) <= 1 {
-                return Some((value, published));
+            if let Some(found) = seqlock::try_load(&memory) {
+                return Some(found);
             }
             std::hint::spin_loop();
         }
@@ -122,15 +117,8 @@ impl<T: Plain> Versioned<'_, T> {
 impl<T: Plain> VersionedWriter<'_, T> {
     /// Replaces the value.
     pub fn store(&mut self, value: T) {
-        let next = self.published.wrapping_add(1);
-        self.place.begun().store(next, Ordering::Relaxed);
-        // Orders that store before those of the value; pairs with the fence of the readers.
-        fence(Ordering::Release);
-        let slot = self.place.slot::<T>(next).cast_mut();
-        // SAFETY: both slots lie within the structure, which is mapped for writing.
-        unsafe { slot::store(slot, &value) };
-        self.place.published().store(next, Ordering::Release);
-        self.published = next;
+        let memory = Typed::<T>(self.place, PhantomData);
+        self.published = seqlock::store(&memory, self.published, &value);
     }
 
     /// How many values have been stored.
@@ -164,11 +152,53 @@ impl Place {
         // SAFETY: mapped and aligned by the invariant; only writers ask for it.
         unsafe { &*pointer.cast::<AtomicU32>() }
     }
+}
 
-    fn slot<T: Plain>(&self, version: u64) -> *const u8 {
-        let index = (version % 2) as usize;
-        // SAFETY: within the structure by the invariant, whatever the version is.
-        unsafe { self.0.add(SLOTS + index * Versioned::<T>::STRIDE) }
+/// The structure as the protocol sees it; only writers store.
+struct Typed<T>(Place, PhantomData<T>);
+
+impl<T: Plain> Typed<T> {
+    fn slot(&self, index: usize) -> *const u8 {
+        // SAFETY: both slots lie within the structure by the invariant of `Place`.
+        unsafe { self.0.0.add(SLOTS + index * Versioned::<T>::STRIDE) }
+    }
+}
+
+impl<T: Plain> Memory for Typed<T> {
+    type Value = T;
+
+    fn published(&self) -> u64 {
+        self.0.published().load(Ordering::Acquire)
+    }
+
+    fn set_published(&self, count: u64) {
+        self.0.published().store(count, Ordering::Release);
+    }
+
+    fn begun(&self) -> u64 {
+        self.0.begun().load(Ordering::Relaxed)
+    }
+
+    fn set_begun(&self, count: u64) {
+        self.0.begun().store(count, Ordering::Relaxed);
+    }
+
+    fn load_slot(&self, index: usize) -> T {
+        // SAFETY: both slots lie within the structure, which is mapped.
+        unsafe { slot::load(self.slot(index)) }
+    }
+
+    fn store_slot(&self, index: usize, value: &T) {
+        // SAFETY: both slots lie within the structure, which writers have mapped for writing.
+        unsafe { slot::store(self.slot(index).cast_mut(), value) }
+    }
+
+    fn acquire_fence(&self) {
+        fence(Ordering::Acquire);
+    }
+
+    fn release_fence(&self) {
+        fence(Ordering::Release);
     }
 }
 
