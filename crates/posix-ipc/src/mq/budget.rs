@@ -2,12 +2,20 @@
 
 use std::fmt;
 
+#[cfg(target_os = "linux")]
+use posix_ipc_sys::mq;
 use posix_ipc_sys::mq::MqAttr;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+#[cfg(target_os = "linux")]
+use super::{notify, place};
 use crate::error::Error;
+#[cfg(target_os = "linux")]
+use crate::identity::Identity;
 use crate::limits::{Limits, limits};
+#[cfg(target_os = "linux")]
+use crate::name::Name;
 
 /// The kernel's bookkeeping for one message, in bytes: `struct msg_msg`.
 const MESSAGE: u64 = 6 * size_of::<usize>() as u64;
@@ -114,10 +122,25 @@ impl Budget {
 
     /// How many queues of this geometry a user may have, if there are no others.
     ///
-    /// What is taken already is not told by the kernel: queues whose names are gone count as
-    /// long as somebody has them open.
+    /// See [`left`](Self::left) for what the others leave.
     pub fn fits(&self) -> Option<u64> {
         self.limits.queue_bytes.map(|limit| limit / self.bytes.max(1))
+    }
+
+    /// How many bytes of the limit are left to this user: at most so many, as told by the queues
+    /// that can be seen; `None` without a limit, or where queues cannot be listed.
+    ///
+    /// The kernel does not tell. Unseen are queues whose names are gone while somebody
+    /// has them open, those of other IPC namespaces, and those that may not be opened.
+    ///
+    /// # Platforms
+    ///
+    /// Linux, where `/dev/mqueue` is mounted. Each queue of the user is opened and closed for it.
+    /// That ends a notification that this process has registered with the queue by other means
+    /// than this crate's.
+    pub fn left(&self) -> Option<u64> {
+        let limit = self.limits.queue_bytes?;
+        Some(limit.saturating_sub(used()?))
     }
 
     /// The limits that are in the way whatever else there is, the first to be hit first.
@@ -155,6 +178,37 @@ impl Budget {
         });
         shortages
     }
+}
+
+/// What the queues of this user that can be seen take together.
+#[cfg(target_os = "linux")]
+fn used() -> Option<u64> {
+    use std::os::unix::fs::MetadataExt;
+
+    let user = rustix::process::getuid().as_raw();
+    let mut bytes = 0u64;
+    for entry in std::fs::read_dir("/dev/mqueue").ok()?.flatten() {
+        // Looked at without opening: a queue that is gone meanwhile takes nothing.
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.uid() != user {
+            continue;
+        }
+        let identity = Identity::new(metadata.dev(), metadata.ino());
+        let geometry = notify::geometry_of_registered(identity).or_else(|| {
+            let name = Name::new(entry.file_name()).ok()?;
+            let attributes = mq::getattr(place::open_any(&name).ok()?).ok()?;
+            Some((attributes.maxmsg, attributes.msgsize))
+        });
+        if let Some((capacity, message_size)) = geometry {
+            bytes = bytes.saturating_add(cost(capacity as u64, message_size as u64));
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn used() -> Option<u64> {
+    None
 }
 
 /// The kernel's formula, from `ipc/mqueue.c`.

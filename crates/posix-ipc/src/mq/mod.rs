@@ -9,7 +9,7 @@
 //! - [Notification](MessageQueue#notification) of a message in an empty queue: by signal, by a
 //!   descriptor, by callback.
 //! - Asynchronously: with the features `tokio` (`AsyncMessageQueue`) and `mio` (a queue is an `event::Source`);
-//!   any other runtime takes the descriptor of [`AsFd`](std::os::fd::AsFd), see
+//!   any other runtime takes the descriptor of [`AsFd`], see
 //!   [below](#other-runtimes).
 //! - What a queue costs and which limits there are: [`Budget`].
 //!
@@ -207,7 +207,7 @@ impl MessageQueue {
     ///
     /// # Errors
     ///
-    /// [`Error::Mismatch`](crate::Error::Mismatch) if it exists with another geometry;
+    /// [`Error::Mismatch`] if it exists with another geometry;
     /// otherwise as [`MessageQueueOptions::open`].
     pub fn open_or_create<N>(name: N, capacity: usize, message_size: usize) -> Result<Self>
     where

@@ -59,7 +59,7 @@ impl MessageQueueOptions {
     ///
     /// A queue that is created gets this, by default what the system thinks fit (10 on Linux,
     /// if nobody changed it). Of a queue that is opened it is expected: another one is
-    /// [`Error::Mismatch`](crate::Error::Mismatch).
+    /// [`Error::Mismatch`].
     #[must_use]
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = Some(messages);
@@ -70,7 +70,7 @@ impl MessageQueueOptions {
     ///
     /// A queue that is created gets this, by default what the system thinks fit (8192 on
     /// Linux, if nobody changed it). Of a queue that is opened it is expected: another one is
-    /// [`Error::Mismatch`](crate::Error::Mismatch).
+    /// [`Error::Mismatch`].
     #[must_use]
     pub fn message_size(mut self, bytes: usize) -> Self {
         self.message_size = Some(bytes);
@@ -94,7 +94,7 @@ impl MessageQueueOptions {
     /// Whether calls that would wait give up at once; by default they wait.
     ///
     /// A full queue then is [`SendError::Full`](super::SendError::Full), and an empty one
-    /// `EAGAIN` as an [`Error`](crate::Error) of the calls that have no `Option` for it.
+    /// `EAGAIN` as an [`Error`] of the calls that have no `Option` for it.
     /// See also [`MessageQueue::set_nonblocking`].
     #[must_use]
     pub fn nonblocking(mut self, nonblocking: bool) -> Self {
@@ -106,13 +106,13 @@ impl MessageQueueOptions {
     ///
     /// # Errors
     ///
-    /// - [`Error::Name`](crate::Error::Name): `name` is none.
-    /// - [`Error::OutOfRange`](crate::Error::OutOfRange): a capacity or message size of zero.
-    /// - [`Error::Os`](crate::Error::Os): the system refused. Where a limit was hit, the hint
+    /// - [`Error::Name`]: `name` is none.
+    /// - [`Error::OutOfRange`]: a capacity or message size of zero.
+    /// - [`Error::Os`]: the system refused. Where a limit was hit, the hint
     ///   names it, its value and where to change it; see [`mq::Budget`](super::Budget).
-    /// - [`Error::Mismatch`](crate::Error::Mismatch): the queue has another geometry.
-    /// - [`Error::Owner`](crate::Error::Owner): the queue is another user's.
-    /// - [`Error::Contended`](crate::Error::Contended): others made and removed the name all the time.
+    /// - [`Error::Mismatch`]: the queue has another geometry.
+    /// - [`Error::Owner`]: the queue is another user's.
+    /// - [`Error::Contended`]: others made and removed the name all the time.
     pub fn open<N>(&self, name: N) -> Result<MessageQueue>
     where
         N: TryInto<Name, Error: Into<Error>>,

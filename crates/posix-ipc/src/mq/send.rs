@@ -189,7 +189,7 @@ impl MessageQueue {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send), and [`Error::Argument`](crate::Error::Argument) if it has
+    /// As [`send`](Self::send), and [`Error::Argument`] if it has
     /// more than 32 pieces or does not show them all in `Buf::chunks_vectored`. Then nothing of
     /// `message` is consumed.
     ///

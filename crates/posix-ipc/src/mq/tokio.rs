@@ -121,7 +121,7 @@ impl AsyncMessageQueue {
     ///
     /// # Errors
     ///
-    /// [`Error::Argument`](crate::Error::Argument) outside of a runtime.
+    /// [`Error::Argument`] outside of a runtime.
     pub fn new(queue: MessageQueue) -> Result<Self> {
         let Ok(runtime) = Handle::try_current() else {
             return Err(Error::Argument {

@@ -89,3 +89,45 @@ fn on_a_clock_that_can_wait(deadline: Deadline) -> Deadline {
 fn poll(_: &OwnedMqd, _: PollFlags, _: &Deadline) -> Result<(), Outcome> {
     Ok(())
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::MessageQueue;
+
+    /// The calendar's clock may be set at any time, but a wait on the monotonic clock tells the
+    /// kernel no time of the calendar.
+    #[test]
+    fn monotonic_wait_never_asks_the_clock_that_can_be_set() {
+        let name = testutil::names::unique("clock-step");
+        let queue = MessageQueue::create(&*name, 1, 8).unwrap();
+        let (start, timeout) = (Instant::now(), Duration::from_millis(30));
+        let mut told = Vec::new();
+        let outcome = wait(&queue.queue, PollFlags::IN, Deadline::after(timeout), |deadline| {
+            told.push(deadline.copied());
+            Err::<(), _>(Errno::TIMEDOUT)
+        });
+        assert_eq!(outcome, Err(Outcome::TimedOut));
+        assert!(start.elapsed() >= timeout);
+        assert!(told.len() >= 2 && told.iter().all(|deadline| *deadline == Some(PAST)), "{told:?}");
+    }
+
+    #[test]
+    fn realtime_wait_leaves_the_deadline_to_the_kernel() {
+        let name = testutil::names::unique("clock-kernel");
+        let queue = MessageQueue::create(&*name, 1, 8).unwrap();
+        let deadline = std::time::SystemTime::now() + Duration::from_secs(3600);
+        let expected = match Deadline::at_realtime(deadline) {
+            Deadline::Realtime(end) => end,
+            other => panic!("{other:?}"),
+        };
+        let mut answers = [Err(Errno::INTR), Err(Errno::INTR), Ok(7)].into_iter();
+        let outcome = wait(&queue.queue, PollFlags::IN, Deadline::at_realtime(deadline), |told| {
+            assert_eq!(told, Some(&expected), "the same deadline after each signal");
+            answers.next().unwrap_or(Err(Errno::INVAL))
+        });
+        assert_eq!(outcome, Ok(7));
+    }
+}

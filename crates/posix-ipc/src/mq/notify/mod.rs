@@ -38,7 +38,21 @@ const ATTEMPTS: u32 = 16;
 
 /// The queues that a registration of this process is for, so that no drop takes back the
 /// registration of another handle: the kernel tells processes apart, but not handles.
-static TAKEN: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
+static TAKEN: Mutex<Vec<Taken>> = Mutex::new(Vec::new());
+
+/// A queue that a registration is for, and its geometry: it had better not be opened to ask.
+#[derive(Debug)]
+struct Taken {
+    identity: Identity,
+    geometry: (usize, usize),
+}
+
+/// Capacity and message size of a queue that this process is registered with.
+#[cfg(target_os = "linux")]
+pub(super) fn geometry_of_registered(identity: Identity) -> Option<(usize, usize)> {
+    let taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    taken.iter().find(|taken| taken.identity == identity).map(|taken| taken.geometry)
+}
 
 /// An entry of `TAKEN`.
 #[derive(Debug)]
@@ -46,13 +60,15 @@ struct Place(Identity);
 
 impl Place {
     /// `None` if this process has the place already.
-    fn take(identity: Identity) -> Option<Self> {
+    fn take(queue: &MessageQueue) -> Option<Self> {
+        let identity = queue.identity();
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
         // Elsewhere than on Linux all queues look alike.
-        if cfg!(target_os = "linux") && taken.contains(&identity) {
+        if cfg!(target_os = "linux") && taken.iter().any(|taken| taken.identity == identity) {
             return None;
         }
-        taken.push(identity);
+        let geometry = (queue.capacity(), queue.message_size());
+        taken.push(Taken { identity, geometry });
         Some(Self(identity))
     }
 }
@@ -60,7 +76,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(position) = taken.iter().position(|identity| *identity == self.0) {
+        if let Some(position) = taken.iter().position(|taken| taken.identity == self.0) {
             taken.swap_remove(position);
         }
     }
@@ -81,7 +97,7 @@ impl<Q: AsMqd> Registration<Q> {
         notification: Notification<'_>,
     ) -> Result<Self, NotifyError> {
         let name = of.name().clone();
-        let Some(place) = Place::take(of.identity()) else {
+        let Some(place) = Place::take(of) else {
             return Err(NotifyError::Busy { name, holder: Some(std::process::id()) });
         };
         match register(&queue, &name, notification) {
