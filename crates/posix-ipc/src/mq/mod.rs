@@ -9,7 +9,7 @@
 //! - [Notification](MessageQueue#notification) of a message in an empty queue: by signal, by a
 //!   descriptor, by callback.
 //! - Asynchronously: with the features `tokio` (`AsyncMessageQueue`) and `mio` (a queue is an `event::Source`);
-//!   any other runtime takes the descriptor of [`AsFd`], see
+//!   any other runtime takes the descriptor of `AsFd`, see
 //!   [below](#other-runtimes).
 //! - What a queue costs and which limits there are: [`Budget`].
 //!
@@ -28,11 +28,11 @@
 
 mod batch;
 mod budget;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
 mod eager;
 mod error;
 mod halves;
-#[cfg(feature = "mio")]
+#[cfg(all(feature = "mio", not(any(target_os = "illumos", target_os = "solaris"))))]
 mod mio;
 mod notify;
 mod options;
@@ -40,10 +40,11 @@ mod place;
 mod priority;
 mod receive;
 mod send;
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
 mod tokio;
 mod wait;
 
+#[cfg(not(any(target_os = "illumos", target_os = "solaris")))]
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use posix_ipc_sys::mq::{self, MqAttr, OFlags, OwnedMqd};
@@ -56,7 +57,7 @@ use crate::kind::Kind;
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 
-#[cfg(feature = "tokio")]
+#[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
 pub use self::tokio::{AsyncMessageQueue, MessageSink, MessageStream};
 pub use batch::{Batch, Drain, Messages};
 pub use budget::{Budget, Shortage};

@@ -212,5 +212,5 @@ pub(crate) fn notify(
 /// The libc crate does not declare it there.
 #[cfg(any(target_os = "illumos", target_os = "solaris"))]
 pub(crate) fn notify(_: BorrowedMqd<'_>, _: Option<&Notification<'_>>) -> Result<()> {
-    Err(Errno::NOSYS)
+    Err(rustix::io::Errno::NOSYS)
 }

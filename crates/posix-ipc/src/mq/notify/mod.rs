@@ -21,6 +21,7 @@ use rustix::process::Signal;
 
 use super::MessageQueue;
 use super::error::NotifyError;
+#[cfg(target_os = "linux")]
 use super::place;
 use crate::error::Error;
 use crate::identity::Identity;
@@ -44,6 +45,7 @@ static TAKEN: Mutex<Vec<Taken>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 struct Taken {
     identity: Identity,
+    #[cfg(target_os = "linux")]
     geometry: (usize, usize),
 }
 
@@ -67,8 +69,11 @@ impl Place {
         if cfg!(target_os = "linux") && taken.iter().any(|taken| taken.identity == identity) {
             return None;
         }
-        let geometry = (queue.capacity(), queue.message_size());
-        taken.push(Taken { identity, geometry });
+        taken.push(Taken {
+            identity,
+            #[cfg(target_os = "linux")]
+            geometry: (queue.capacity(), queue.message_size()),
+        });
         Some(Self(identity))
     }
 }
