@@ -26,38 +26,4 @@ fn main() -> Result<(), Error> {
         }
     }
     Ok(())
-//! Prints the messages of a queue until one says "stop". Start this in one terminal and
-//! `send` in another:
-//!
-//! ```sh
-//! cargo run --example receive -- /example-queue
-//! ```
-//!
-//! The same queue is `posix_ipc.MessageQueue("/example-queue")` in Python, `mq_open` in C and
-//! `pipc mq send /example-queue` in the shell.
-
-use posix_ipc::{Disposition, MessageQueue, OpenMode};
-
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "/example-queue".to_string());
-    // Whoever comes first creates it; the one who created it removes the name in the end.
-    let queue = MessageQueue::options()
-        .mode(OpenMode::OpenOrCreate)
-        .capacity(10)
-        .message_size(256)
-        .open(&name)?;
-    match queue.disposition() {
-        Disposition::Created => println!("created {}, waiting", queue.name()),
-        Disposition::Opened => println!("opened {}, waiting", queue.name()),
-    }
-    let mut message = Vec::with_capacity(queue.message_size());
-    loop {
-        message.clear();
-        let (length, priority) = queue.receive(&mut message)?;
-        let text = String::from_utf8_lossy(&message);
-        println!("received {length} bytes with priority {}: {text}", priority.get());
-        if text == "stop" {
-            return Ok(());
-        }
-    }
 }

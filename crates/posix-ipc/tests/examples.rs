@@ -25,18 +25,18 @@ fn receive_prints_what_send_sends() {
     let mut command = example("receive");
     command.arg(&*name);
     let mut receiver = child::start(command);
-    assert!(receiver.read_line().starts_with("created"));
+    assert!(receiver.read_line().ends_with("waiting for messages"));
     let send = |text: &str, priority: &str| {
         let sent = example("send").args([&*name, text, priority]).output().unwrap();
         assert!(sent.status.success(), "{sent:?}");
     };
     send("hello", "5");
-    receiver.expect_line("received 5 bytes with priority 5: hello");
+    receiver.expect_line("[5] hello");
     send("stop", "0");
-    receiver.expect_line("received 4 bytes with priority 0: stop");
+    receiver.expect_line("[0] stop");
     receiver.expect_success();
     let gone = example("send").args([&*name, "x"]).output().unwrap();
-    assert!(!gone.status.success(), "the creator has removed the name");
+    assert!(!gone.status.success(), "the last user has removed the name");
 }
 
 #[test]
