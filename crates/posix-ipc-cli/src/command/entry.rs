@@ -178,6 +178,12 @@ impl Found {
 }
 
 /// When anything about the object was last changed.
+///
+/// Of a queue that is the last message in or out: the kernel calls it changed whenever somebody
+/// reads its state, as this command does.
 pub(crate) fn last_change(object: &Object) -> SystemTime {
-    object.changed.max(object.modified)
+    match object.kind {
+        Kind::MessageQueue => object.modified,
+        _ => object.changed.max(object.modified),
+    }
 }

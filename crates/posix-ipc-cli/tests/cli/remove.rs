@@ -114,6 +114,15 @@ fn gc_takes_this_users_idle_objects_of_the_age() {
 }
 
 #[test]
+fn looking_at_a_queue_does_not_make_it_younger() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    let script = "umask 077; > /dev/mqueue/old; touch -d '2 hours ago' /dev/mqueue/old
+        pipc ls -q > /dev/null; pipc gc --older 1h -q; ls /dev/mqueue | wc -l";
+    let (_, status, said) = left(script);
+    assert_eq!((status, said.as_str()), (0, "0\n"));
+}
+
+#[test]
 fn gc_of_an_ordinary_user_leaves_what_others_may_have_open() {
     require!(sandbox::works(), "{}", sandbox::WHY);
     let script = "AS_NOBODY bash -c 'umask 0; > /dev/shm/shared; umask 077; > /dev/shm/own'

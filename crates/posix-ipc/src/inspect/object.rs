@@ -30,7 +30,8 @@ pub struct Object {
     pub allocated: u64,
     /// When the content was last changed through a descriptor.
     pub modified: SystemTime,
-    /// When owner, mode, size or name was last changed.
+    /// When owner, mode, size or name was last changed; of a queue also when its state was last
+    /// read, so that [`modified`](Self::modified) says more about that.
     pub changed: SystemTime,
     /// When it was last read through a descriptor.
     pub accessed: SystemTime,
