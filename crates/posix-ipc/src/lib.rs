@@ -29,6 +29,8 @@ pub mod inspect;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 pub mod mq;
 #[cfg(target_os = "linux")]
+pub mod mutex;
+#[cfg(target_os = "linux")]
 pub mod ring;
 pub mod sem;
 pub mod shm;
@@ -40,6 +42,8 @@ pub use kind::Kind;
 pub use limits::{Limits, limits};
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 pub use mq::{MessageQueue, Priority};
+#[cfg(target_os = "linux")]
+pub use mutex::RobustMutex;
 pub use name::{Name, NameError, NameErrorReason};
 pub use open_mode::{Disposition, OpenMode};
 /// The number of a system's error, as rustix knows it.

@@ -41,7 +41,7 @@ mod wait;
 #[cfg(not(posix_ipc_loom))]
 mod copy;
 #[cfg(not(posix_ipc_loom))]
-mod liveness;
+pub(crate) mod liveness;
 #[cfg(not(posix_ipc_loom))]
 mod notified;
 #[cfg(not(posix_ipc_loom))]

@@ -2,7 +2,7 @@
 //!
 //! A semaphore is a counter of units that processes share by name. [`Semaphore::post`] adds a
 //! unit, [`Semaphore::wait`] takes one and sleeps while there is none. It has no owner: who takes a unit
-//! and dies has taken it for good.
+//! and dies has taken it for good. A lock that survives its holder is [`mutex`](crate::mutex).
 //!
 //! On Linux the same semaphores serve C programs on glibc and everything built on it, such as
 //! Python's `posix_ipc`, whichever side creates them. With [`SemaphoreOptions::abi`] they serve

@@ -4,9 +4,9 @@ use rustix::fd::BorrowedFd;
 use rustix::fs::Stat;
 use rustix::io::Result;
 
-#[cfg(not(loom))]
+#[cfg(not(posix_ipc_loom))]
 use super::glibc32;
-#[cfg(all(not(loom), target_has_atomic = "64"))]
+#[cfg(all(not(posix_ipc_loom), target_has_atomic = "64"))]
 use super::glibc64;
 use super::protocol::VALUE_MAX;
 

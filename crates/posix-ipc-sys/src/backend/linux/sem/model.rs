@@ -1,7 +1,7 @@
 //! The semaphore algorithms under the model checker loom: the code that is shipped, over loom's
 //! atomics and a futex made of its lock and condition variable.
 //!
-//! `RUSTFLAGS='--cfg loom' cargo test --release -p posix-ipc-sys --lib model`. A waiter that nobody
+//! `RUSTFLAGS='--cfg posix_ipc_loom' cargo test --release -p posix-ipc-sys --lib model`. A waiter that nobody
 //! wakes is a deadlock, which loom reports with the interleaving that led there.
 
 use std::collections::VecDeque;
@@ -97,10 +97,14 @@ impl Sleep for Kernel {
 
 /// A layout that a model can be made of.
 trait Model: Protocol + Send + Sync + Sized + 'static {
+    /// How many preemptions are explored with four threads: with two words there are many more
+    /// interleavings.
+    const FEW: usize;
     fn new(value: u32) -> Self;
 }
 
 impl Model for glibc64::Words {
+    const FEW: usize = 2;
     fn new(value: u32) -> Self {
         let data = AtomicU64::new(value.into());
         Self { data, private: AtomicU32::new(128), pad: AtomicU32::new(0) }
@@ -108,6 +112,7 @@ impl Model for glibc64::Words {
 }
 
 impl Model for glibc32::Words {
+    const FEW: usize = 1;
     fn new(value: u32) -> Self {
         Self {
             value: AtomicU32::new(value << 1),
@@ -215,7 +220,7 @@ models! {
     /// The wake-up of a waiter that gives up goes to the next one.
     fn a_timeout_or_a_signal_takes_no_wake_up_from_others<P: Model>() {
         for until in [Until::Deadline, Until::Signal] {
-            explore(2, move || {
+            explore(P::FEW, move || {
                 let sem = Sem::<P>::new(0);
                 let impatient = spawn(&sem, move |sem| sem.wait(1, until));
                 let patient = spawn(&sem, |sem| sem.wait(1, Until::Never));
@@ -247,7 +252,7 @@ models! {
 
     /// A waiter is woken, and killed before it takes the unit.
     fn a_slice_finds_the_unit_that_a_dead_waiter_was_woken_for<P: Model>() {
-        explore(3, || {
+        explore(P::FEW, || {
             let sem = Sem::<P>::new(0);
             let victim = spawn(&sem, |sem| {
                 sem.words.register();
