@@ -6,6 +6,9 @@ use std::path::Path;
 
 #[path = "../../../fuzz/bodies/names.rs"]
 mod names;
+#[cfg(target_os = "linux")]
+#[path = "../../../fuzz/bodies/semaphore.rs"]
+mod semaphore;
 #[path = "../../../fuzz/bodies/typed_decode.rs"]
 mod typed_decode;
 #[path = "../../../fuzz/bodies/typed_frame.rs"]
@@ -51,4 +54,10 @@ fn typed_frame_holds_on_its_corpus() {
 #[test]
 fn typed_reassembly_holds_on_its_corpus() {
     replay("typed_reassembly", typed_reassembly::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn semaphores_hold_on_their_corpus() {
+    replay("semaphore", semaphore::run);
 }
