@@ -1,6 +1,9 @@
 //! Semaphores: opening, waiting, permits, other processes, other languages, and the defects of
 //! peers.
 
+#[cfg(target_os = "linux")]
+mod errno;
+#[cfg(target_os = "linux")]
 mod interop;
 mod open;
 mod peers;
