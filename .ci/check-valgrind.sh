@@ -33,4 +33,5 @@ run() {
 run shm processes::bytes_and_atomics values:: shared_box:: mapping::
 run ring cross_process::a_dialogue cross_process::a_blocked spsc:: mpmc::
 run mq open:: send:: receive::
+run sem open:: permits:: wait:: processes::
 exit $fail
