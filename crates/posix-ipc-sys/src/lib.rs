@@ -56,5 +56,6 @@ pub mod sem;
 pub mod shm;
 
 pub use rustix::io;
+#[cfg(any(feature = "sem", feature = "shm", all(feature = "mq", has_mqueue)))]
 #[doc(no_inline)]
 pub use rustix::path::Arg;
