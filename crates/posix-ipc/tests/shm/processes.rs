@@ -124,9 +124,9 @@ pub(crate) fn churner(arguments: &[String]) {
             .mode(OpenMode::CreateNew)
             .size(10_000)
             .open_with(&arguments[0], |mapping| mapping.write_at(9_992, b"complete"));
-        drop(created);
-        // So that the name is also there for a while, and away for a while.
+        // So that the name is there for a while, also where both share a processor.
         std::thread::yield_now();
+        drop(created);
     }
 }
 
