@@ -239,7 +239,7 @@ impl MessageQueue {
     }
 
     /// One try that does not wait; a failure gives the buffer back, and an empty queue is one.
-    #[cfg(feature = "tokio")]
+    #[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
     #[inline]
     pub(super) fn attempt<B: Buffer>(
         &self,

@@ -237,7 +237,8 @@ impl AsyncMessageQueue {
     /// If the future is dropped before it is ready, nothing was received.
     pub async fn receive<B: ReceiveBuffer>(&self, buffer: B) -> Result<(B::Output, Priority)> {
         coop::consume_budget().await;
-        let mut buffer = match self.attempt(buffer.into_raw(self.queue.message_size()))? {
+        let io = self.readable()?;
+        let mut buffer = match self.first_attempt(io, buffer.into_raw(self.queue.message_size()))? {
             Attempt::Received(received) => return Ok(received),
             Attempt::Empty(buffer) => buffer,
         };
@@ -253,7 +254,6 @@ impl AsyncMessageQueue {
             }
             self.eager.failed();
         }
-        let io = self.readable()?;
         loop {
             let mut ready = io.readable().await.map_err(|cause| self.failed(&cause))?;
             buffer = match self.attempt(buffer)? {
@@ -261,6 +261,25 @@ impl AsyncMessageQueue {
                 Attempt::Empty(buffer) => buffer,
             };
             ready.clear_ready();
+        }
+    }
+
+    /// One try, if the queue was readable when it was last heard of; if in vain, that is forgotten,
+    /// so that the next wait does not begin with another.
+    fn first_attempt<B: Buffer>(&self, io: &AsyncFd<Borrowed>, buffer: B) -> Result<Attempt<B>> {
+        let mut buffer = Some(buffer);
+        let mut outcome = None;
+        let _ = io.try_io(Interest::READABLE, |_| {
+            let attempt = buffer.take().map(|buffer| self.attempt(buffer));
+            let empty = matches!(attempt, Some(Ok(Attempt::Empty(_))));
+            outcome = attempt;
+            if empty { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+        });
+        match (outcome, buffer) {
+            (Some(outcome), _) => outcome,
+            (None, Some(buffer)) => Ok(Attempt::Empty(buffer)),
+            // The buffer was taken by the attempt, which has an outcome.
+            (None, None) => Err(self.queue.error("receive from", Errno::INVAL)),
         }
     }
 
