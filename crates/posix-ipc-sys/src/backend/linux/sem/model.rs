@@ -185,7 +185,7 @@ models! {
     }
 
     fn two_posts_serve_two_waiters<P: Model>() {
-        explore(3, || {
+        explore(P::FEW + 1, || {
             let sem = Sem::<P>::new(0);
             let waiters = [(); 2].map(|()| spawn(&sem, |sem| sem.wait(1, Until::Never)));
             sem.post(1).unwrap();
