@@ -1,5 +1,6 @@
 //! The arguments of `ls`, `stat`, `create`, `rm`, `gc` and `watch`.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -223,7 +224,7 @@ Examples:
 pub(crate) struct RmArgs {
     /// Names, or with --kind patterns
     #[arg(value_name = "NAME|GLOB", required = true)]
-    pub(crate) names: Vec<String>,
+    pub(crate) names: Vec<OsString>,
     /// Remove objects of this kind only
     #[arg(short, long)]
     pub(crate) kind: Option<KindArg>,

@@ -1,6 +1,7 @@
 //! `pipc rm`.
 
 use std::io::{self, BufRead, Write};
+use std::os::unix::ffi::OsStrExt;
 
 use posix_ipc::inspect::{self, Object, Usage};
 use posix_ipc::{Kind, Name};
@@ -104,7 +105,7 @@ fn by_name(args: &RmArgs, removal: &mut Removal) -> Outcome<Vec<Object>> {
         match objects.len() {
             0 if args.force => {}
             0 => {
-                let glob = text.contains(['*', '?', '[']);
+                let glob = text.as_bytes().iter().any(|byte| b"*?[".contains(byte));
                 let hint = if glob { ": patterns need --kind" } else { "" };
                 removal.fail(Failure::said(
                     Status::NotFound,
@@ -147,7 +148,9 @@ fn by_pattern(
         .names
         .iter()
         .map(|text| {
-            text.parse().map_err(|error| Failure::usage(format!("{text:?} is no pattern: {error}")))
+            let no_pattern = |error| Failure::usage(format!("{text:?} is no pattern: {error}"));
+            let text = text.to_str().ok_or("it is not UTF-8".to_string());
+            text.and_then(str::parse).map_err(no_pattern)
         })
         .collect::<Outcome<_>>()?;
     let selection = Selection::new(Some(kind), &patterns, &args.filter);

@@ -43,6 +43,17 @@ fn a_missing_name_is_no_error_with_force() {
 }
 
 #[test]
+fn names_that_are_no_text_are_removed() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    let script = "name=$(printf 'a\\377'); > \"/dev/shm/$name\"; pipc ls --json
+        pipc rm \"$name\" -q; ls /dev/shm";
+    let run = sandbox(script).status(0);
+    let object = &run.json()["objects"][0];
+    assert_eq!((&object["name"], &object["name_hex"]), (&json!("/a\u{fffd}"), &json!("61ff")));
+    assert_eq!(run.text().lines().count(), 1, "{}", run.text());
+}
+
+#[test]
 fn an_ambiguous_name_removes_nothing() {
     require!(sandbox::works(), "{}", sandbox::WHY);
     let (left, status, said) =

@@ -111,6 +111,18 @@ fn ctrl_c_and_a_signal_restore_the_terminal() {
 }
 
 #[test]
+fn a_terminal_gets_colours_unless_it_is_told_not_to() {
+    require!(Terminal::works(), "tmux is not installed");
+    for (setting, styled) in [("", true), ("NO_COLOR=1 ", false)] {
+        let script = format!("{setting}$PIPC ls /no-such-*; echo done; read x");
+        let terminal = Terminal::start("colours", &script);
+        terminal.expect("done");
+        let screen = terminal.tmux(&["capture-pane", "-p", "-e"]);
+        assert_eq!(screen.contains("\u{1b}[1m"), styled, "{setting:?}: {screen:?}");
+    }
+}
+
+#[test]
 fn without_a_terminal_the_usage_is_wrong() {
     let run = pipc(&["watch"]).status(2);
     assert!(run.stderr.contains("--json"), "{}", run.stderr);
