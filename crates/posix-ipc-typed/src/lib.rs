@@ -34,6 +34,8 @@ extern crate alloc;
 #[cfg(feature = "derive")]
 extern crate self as posix_ipc_typed;
 
+#[cfg(all(feature = "tokio", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+mod asynchronous;
 mod compat;
 #[cfg(feature = "transport")]
 mod ends;
@@ -64,6 +66,8 @@ pub mod transport;
 mod with;
 mod writer;
 
+#[cfg(all(feature = "tokio", not(any(target_vendor = "apple", target_os = "openbsd"))))]
+pub use asynchronous::{AsyncReceiver, AsyncSender};
 pub use compat::{MismatchReason, Received, TypeMismatch};
 #[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 pub use ends::QueueConnect;

@@ -1,0 +1,234 @@
+//! [`AsyncSender`] and [`AsyncReceiver`]: the typed ends of a message queue on tokio.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+
+use posix_ipc::mq::{AsyncMessageQueue, Priority};
+use posix_ipc::{Error, MessageQueue, OpenMode};
+
+use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
+use crate::inbox::{Inbox, ReceiveError};
+use crate::message::{DecodeOwned, Message};
+use crate::sender::{Outbox, SendError};
+use crate::transport::{Arrival, ReceiveFrames, SendFrames, Transport, TransportError, Wait};
+
+/// Frames on their way to or from the queue.
+#[derive(Debug)]
+struct Frames {
+    max_len: usize,
+    waiting: VecDeque<(Vec<u8>, u32)>,
+}
+
+impl Transport for Frames {
+    fn max_frame_len(&self) -> usize {
+        self.max_len
+    }
+}
+
+impl SendFrames for Frames {
+    fn send_frame(
+        &mut self,
+        frame: &[u8],
+        priority: u32,
+        _wait: Wait,
+    ) -> Result<(), TransportError> {
+        self.waiting.push_back((frame.to_vec(), priority));
+        Ok(())
+    }
+}
+
+impl ReceiveFrames for Frames {
+    fn receive_frame(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        _wait: Wait,
+    ) -> Result<Option<Arrival>, TransportError> {
+        Ok(self.waiting.pop_front().map(|(frame, priority)| {
+            *buffer = frame;
+            Arrival { length: buffer.len(), priority }
+        }))
+    }
+}
+
+/// Opens a queue for a runtime.
+fn open<T: Message>(
+    name: posix_ipc::Name,
+    mode: OpenMode,
+    capacity: usize,
+) -> Result<AsyncMessageQueue, Error> {
+    AsyncMessageQueue::new(crate::queue_options::<T>(capacity).mode(mode).open(name)?)
+}
+
+/// The constructors of both ends.
+macro_rules! constructors {
+    () => {
+        /// Opens the queue, whatever its size.
+        ///
+        /// # Errors
+        ///
+        /// As [`MessageQueue::open`].
+        pub fn open<N>(name: N) -> Result<Self, Error>
+        where
+            N: TryInto<posix_ipc::Name, Error: Into<Error>>,
+        {
+            let name = name.try_into().map_err(Into::into)?;
+            open::<T>(name, OpenMode::OpenExisting, 1).map(Self::new)
+        }
+
+        /// Creates the queue, for `capacity` messages, of a message size that fits the type.
+        ///
+        /// # Errors
+        ///
+        /// As [`MessageQueue::create`].
+        pub fn create<N>(name: N, capacity: usize) -> Result<Self, Error>
+        where
+            N: TryInto<posix_ipc::Name, Error: Into<Error>>,
+        {
+            let name = name.try_into().map_err(Into::into)?;
+            open::<T>(name, OpenMode::CreateNew, capacity).map(Self::new)
+        }
+
+        /// The queue.
+        pub fn queue(&self) -> &MessageQueue {
+            self.queue.get_ref()
+        }
+    };
+}
+
+/// Sends values of type `T` over a message queue, on tokio.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc_typed::{AsyncReceiver, AsyncSender};
+///
+/// # let name = posix_ipc::Name::unique("doc-typed-async");
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let mut receiver = AsyncReceiver::<String>::create(&name, 4)?;
+/// let mut sender = AsyncSender::<String>::open(&name)?;
+/// sender.send(&"hello".to_string()).await?;
+/// assert_eq!(receiver.receive().await?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AsyncSender<T> {
+    queue: AsyncMessageQueue,
+    outbox: Outbox<Frames>,
+    marker: PhantomData<fn(&T)>,
+}
+
+impl<T: Message> AsyncSender<T> {
+    constructors!();
+
+    /// Sends over a queue that a runtime waits for already.
+    pub fn new(queue: AsyncMessageQueue) -> Self {
+        let max_len = queue.get_ref().message_size();
+        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() });
+        Self { queue, outbox, marker: PhantomData }
+    }
+
+    /// Sets whether a CRC32C covers each frame; by default none does.
+    #[must_use]
+    pub fn checksum(mut self, checksum: bool) -> Self {
+        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self
+    }
+
+    /// Sends a value, waiting for room.
+    ///
+    /// Given up while it waits, it has sent nothing, unless the message goes in parts: its receiver
+    /// then drops it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing was sent, unless it is [`SendError::Interrupted`].
+    pub async fn send(&mut self, value: &T) -> Result<(), SendError> {
+        self.send_priority(value, 0).await
+    }
+
+    /// Sends a value with this priority, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_priority(&mut self, value: &T, priority: u32) -> Result<(), SendError> {
+        // What an earlier call has left when it was given up is not ours.
+        self.outbox.transport.waiting.clear();
+        self.outbox.send(value, None, priority, Wait::Never)?;
+        let length = self.outbox.transport.waiting.iter().map(|(frame, _)| frame.len()).sum();
+        let mut sent = 0;
+        while let Some((frame, priority)) = self.outbox.transport.waiting.pop_front() {
+            let result = self.queue.send(&frame, priority).await;
+            result.map_err(TransportError::from).map_err(|error| match sent {
+                0 => SendError::Transport(error),
+                _ => SendError::Interrupted { sent, length, error },
+            })?;
+            sent += frame.len();
+        }
+        Ok(())
+    }
+}
+
+/// Receives values of type `T` over a message queue, on tokio.
+///
+/// What [`Receiver`](crate::Receiver) says of other types and of messages in parts holds here too.
+#[derive(Debug)]
+pub struct AsyncReceiver<T> {
+    queue: AsyncMessageQueue,
+    inbox: Inbox<Frames>,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T: Message + DecodeOwned> AsyncReceiver<T> {
+    constructors!();
+
+    /// Receives over a queue that a runtime waits for already.
+    pub fn new(queue: AsyncMessageQueue) -> Self {
+        let max_len = queue.get_ref().message_size();
+        let inbox = Inbox::new(Frames { max_len, waiting: VecDeque::new() });
+        Self { queue, inbox, marker: PhantomData }
+    }
+
+    /// Sets how much is kept of messages that come in parts.
+    #[must_use]
+    pub fn reassembly(mut self, limits: ReassemblyLimits) -> Self {
+        self.inbox.reassembly = Reassembly::new(limits);
+        self
+    }
+
+    /// How many messages were dropped because not all their parts came.
+    pub fn drops(&mut self) -> Drops {
+        self.inbox.reassembly.expire(std::time::Instant::now());
+        self.inbox.reassembly.drops()
+    }
+
+    /// The latest messages that were dropped, each reported once.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        self.inbox.reassembly.expire(std::time::Instant::now());
+        self.inbox.reassembly.take_reports()
+    }
+
+    /// Receives a value, waiting for one.
+    ///
+    /// Given up while it waits, it has lost nothing: parts that have come are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`].
+    pub async fn receive(&mut self) -> Result<T, ReceiveError> {
+        loop {
+            let mut frame = Vec::new();
+            let received = self.queue.receive(&mut frame).await;
+            let (_, priority) = received.map_err(TransportError::failed)?;
+            self.inbox.transport.waiting.push_back((frame, Priority::get(priority)));
+            // No await from here on: what was received is either returned or kept.
+            let value = self.inbox.receive(Wait::Never, |arrived| arrived.decode())?;
+            if let Some(value) = value {
+                return Ok(value);
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Typed ends of a message queue on tokio.
+
+use std::time::Duration;
+
+use posix_ipc_typed::{AsyncReceiver, AsyncSender, Message, ReceiveError, Sender};
+use testutil::names;
+use testutil::watchdog::watchdog;
+
+#[derive(Debug, Clone, PartialEq, Message)]
+struct Note {
+    number: u32,
+    text: String,
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(future)
+}
+
+#[test]
+fn a_receiver_waits_for_what_is_sent_later_whole_or_in_parts() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("async");
+    run(async {
+        let mut receiver = AsyncReceiver::<Note>::create(&*name, 2).unwrap();
+        let mut sender = AsyncSender::<Note>::open(&*name).unwrap().checksum(true);
+        let notes: Vec<Note> = (0..10)
+            .map(|number| Note { number, text: "x".repeat(number as usize * 5_000) })
+            .collect();
+        let expected = notes.clone();
+        // The queue holds two frames: both sides have to wait for each other.
+        let sending = async {
+            for note in &notes {
+                sender.send(note).await.unwrap();
+            }
+        };
+        let receiving = async {
+            let mut received = Vec::new();
+            while received.len() < expected.len() {
+                received.push(receiver.receive().await.unwrap());
+            }
+            received
+        };
+        let (received, ()) = join(receiving, sending).await;
+        assert_eq!(received, expected);
+        assert_eq!(receiver.drops().total(), 0);
+    });
+}
+
+#[test]
+fn a_receive_that_is_given_up_loses_nothing() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("async-cancel");
+    run(async {
+        let mut receiver = AsyncReceiver::<Note>::create(&*name, 4).unwrap();
+        let waiting = tokio::time::timeout(Duration::from_millis(5), receiver.receive()).await;
+        assert!(waiting.is_err(), "nothing has come");
+        Sender::<u64>::open(&*name).unwrap().send(&5).unwrap();
+        let note = Note { number: 1, text: "later".into() };
+        Sender::<Note>::open(&*name).unwrap().send(&note).unwrap();
+        match receiver.receive().await {
+            Err(ReceiveError::Payload { envelope, .. }) => assert_eq!(envelope.decode(), Ok(5u64)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(receiver.receive().await.unwrap(), note);
+    });
+}
+
+/// Runs both futures by turns until both are done.
+async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (A, B) {
+    let (mut a, mut b) = (std::pin::pin!(a), std::pin::pin!(b));
+    let (mut first, mut second) = (None, None);
+    std::future::poll_fn(|context| {
+        use std::task::Poll;
+        if first.is_none() {
+            if let Poll::Ready(value) = a.as_mut().poll(context) {
+                first = Some(value);
+            }
+        }
+        if second.is_none() {
+            if let Poll::Ready(value) = b.as_mut().poll(context) {
+                second = Some(value);
+            }
+        }
+        match (first.take(), second.take()) {
+            (Some(a), Some(b)) => Poll::Ready((a, b)),
+            (a, b) => {
+                (first, second) = (a, b);
+                Poll::Pending
+            }
+        }
+    })
+    .await
+}
