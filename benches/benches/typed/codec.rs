@@ -129,7 +129,7 @@ fn decoding<'a, T: Everyone + Clone + 'a, P: prost::Message + Default + Clone + 
     let contest = Contest::new(&format!("typed/decode {name}"), operations)
         .contender(
             OURS,
-            decoder(value.to_vec().unwrap(), value.clone(), |bytes| T::from_bytes(bytes).unwrap()),
+            decoder(value.encoded().unwrap(), value.clone(), |bytes| T::from_bytes(bytes).unwrap()),
         )
         .contender(
             "postcard",
@@ -182,7 +182,7 @@ pub(crate) fn ticks() {
 pub(crate) fn logs() {
     let (log, prost) = (messages::log(), messages::prost_log());
     encoding("log", 200_000, &log, &prost).contender("rkyv", rkyv_encoder!(log)).run();
-    let bytes = log.to_vec().unwrap();
+    let bytes = log.encoded().unwrap();
     decoding("log", 100_000, &log, &prost)
         .contender("posix-ipc-typed, borrowed", move |operations| {
             let log = BorrowedLog::from_bytes(&bytes).unwrap();
@@ -198,7 +198,7 @@ pub(crate) fn logs() {
 
 pub(crate) fn batches() {
     let (batch, prost) = (messages::batch(), messages::prost_batch());
-    let bytes = batch.to_vec().unwrap();
+    let bytes = batch.encoded().unwrap();
     let source = bytes.clone();
     encoding("batch", 3_000, &batch, &prost)
         .contender(

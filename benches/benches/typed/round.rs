@@ -68,7 +68,7 @@ pub(crate) fn trips() {
     let mut receiver = Receiver::<Tick, _>::new(receiver);
     let (mut raw_sender, mut raw_receiver, _untyped) = start("untyped");
     let tick = messages::tick();
-    let bytes = tick.to_vec().unwrap();
+    let bytes = tick.encoded().unwrap();
     let mut buffer = [0; 64];
     Contest::new("typed/round trip of a tick over rings", operations)
         .contender("typed ring", |operations| {

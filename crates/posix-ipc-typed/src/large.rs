@@ -72,7 +72,7 @@ impl Published {
         let rest = text.strip_prefix(PREFIX).unwrap_or_default();
         let descriptor: Descriptor<'_> = (rest, length);
         // A tuple of a short text and a number always has an encoding.
-        Ok(Self { memory, descriptor: descriptor.to_vec().unwrap_or_default() })
+        Ok(Self { memory, descriptor: descriptor.encoded().unwrap_or_default() })
     }
 
     pub(crate) fn descriptor(&self) -> &[u8] {

@@ -19,7 +19,7 @@
 //!
 //! assert_eq!(Job::MAX_LEN, Some(4 + 4 + 64 + 1));
 //! let job = Job { id: 7, title: "sort".into(), priority: 9 };
-//! assert_eq!(Job::from_bytes(&job.to_vec()?)?, job);
+//! assert_eq!(Job::from_bytes(&job.encoded()?)?, job);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

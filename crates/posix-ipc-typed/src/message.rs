@@ -27,7 +27,7 @@ use crate::writer::Writer;
 /// }
 ///
 /// let job = Job { id: 7, title: "sort".into() };
-/// let bytes = job.to_vec()?;
+/// let bytes = job.encoded()?;
 /// assert_eq!(bytes, b"\x07\0\0\0\x04\0\0\0sort");
 /// assert_eq!(Job::from_bytes(&bytes)?, job);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -138,7 +138,7 @@ pub trait Message {
     /// # Errors
     ///
     /// [`EncodeError`] if the value has none.
-    fn to_vec(&self) -> Result<Vec<u8>, EncodeError> {
+    fn encoded(&self) -> Result<Vec<u8>, EncodeError> {
         let mut buffer = vec![0; self.encoded_len()];
         let mut output = Writer::new(&mut buffer);
         self.encode(&mut output);
@@ -163,7 +163,7 @@ pub trait Message {
             finish_exactly(output)?;
             buffer.put_slice(scratch);
         } else {
-            buffer.put_slice(&self.to_vec()?);
+            buffer.put_slice(&self.encoded()?);
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ fn finish_exactly(output: Writer<'_>) -> Result<(), EncodeError> {
 ///     text: &'a str,
 /// }
 ///
-/// let bytes = Line { level: 3, text: "disk full" }.to_vec()?;
+/// let bytes = Line { level: 3, text: "disk full" }.encoded()?;
 /// let line = Line::from_bytes(&bytes)?;
 /// assert_eq!((line.level, line.text), (3, "disk full"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

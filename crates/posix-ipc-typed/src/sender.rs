@@ -120,7 +120,7 @@ impl<S: SendFrames> Outbox<S> {
         let whole = options.overhead(&T::SCHEMA).saturating_add(length);
         let by_reference = self.by_reference.is_some_and(|(from, _)| length >= from);
         let result = if by_reference || whole > self.transport.max_frame_len() {
-            let payload = value.to_vec().map_err(encode)?;
+            let payload = value.encoded().map_err(encode)?;
             self.send_large(&T::SCHEMA, options, &payload, priority, wait)
         } else {
             let frame = reserve(&mut self.buffer, whole);

@@ -41,7 +41,7 @@ use crate::writer::Writer;
 ///     outside: Celsius,
 /// }
 ///
-/// let bytes = Weather { outside: Celsius(-3.5) }.to_vec()?;
+/// let bytes = Weather { outside: Celsius(-3.5) }.encoded()?;
 /// assert_eq!(bytes.len(), 2);
 /// assert_eq!(Weather::from_bytes(&bytes)?.outside.0, -3.5);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

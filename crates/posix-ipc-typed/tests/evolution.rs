@@ -288,7 +288,7 @@ fn an_extensible_type_within_another_grows_by_itself() {
     assert_eq!(read(&send(&old)), Ok(new.clone()));
     assert_eq!(read(&send(&new)), Ok(old.clone()));
     // Alone, without a frame to say that versions may differ, there is one encoding only.
-    let error = v2::Line::from_bytes(&old.to_vec().unwrap()).unwrap_err();
+    let error = v2::Line::from_bytes(&old.encoded().unwrap()).unwrap_err();
     assert_eq!(error, DecodeError::Version { type_name: "Point", expected: 2, found: 1 });
 }
 
@@ -334,7 +334,7 @@ fn a_limit_that_is_raised_is_no_change_but_old_readers_keep_theirs() {
     let error = DecodeError::TooLong { length: 3, limit: 2 };
     let expected = PayloadError::Decode { type_name: "Text", version: 1, error };
     assert_eq!(read::<low::Text>(&send(&high::Text { text: "abc".into() })), Err(expected));
-    let error = low::Text { text: "abc".into() }.to_vec();
+    let error = low::Text { text: "abc".into() }.encoded();
     assert_eq!(error, Err(EncodeError::TooLong { length: 3, limit: 2 }));
 }
 

@@ -148,7 +148,7 @@ fn frames() -> Vec<(&'static str, Vec<u8>)> {
         let options = plain.fragment(fragment).checksum(true);
         options.write_payload(&Job::SCHEMA, &[1, 2, 3], frame).unwrap()
     });
-    let descriptor = ("4d2-0123456789abcdef", 1_000_000u64).to_vec().unwrap();
+    let descriptor = ("4d2-0123456789abcdef", 1_000_000u64).encoded().unwrap();
     add("reference", &|frame| {
         let options = plain.reference(true);
         options.write_payload(&Job::SCHEMA, &descriptor, frame).unwrap()

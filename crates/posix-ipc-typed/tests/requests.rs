@@ -209,7 +209,7 @@ fn a_reference_cannot_make_a_receiver_touch_another_object() {
     let hostile = ["../".to_string() + &object[1..], object[1..].to_string(), String::new()];
     for name in hostile {
         let mut frame = Vec::new();
-        let descriptor = (name.as_str(), 4096u64).to_vec().unwrap();
+        let descriptor = (name.as_str(), 4096u64).encoded().unwrap();
         let options = FrameOptions::new().reference(true);
         options.write_payload(&Picture::SCHEMA, &descriptor, &mut frame).unwrap();
         sender.send_frame(&frame, 0, Wait::Forever).unwrap();

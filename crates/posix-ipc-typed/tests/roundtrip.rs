@@ -18,7 +18,7 @@ use shapes::*;
 
 #[track_caller]
 fn round_trip<T: for<'a> Decode<'a> + PartialEq + std::fmt::Debug>(value: &T) -> Vec<u8> {
-    let bytes = value.to_vec().unwrap();
+    let bytes = value.encoded().unwrap();
     assert_eq!(bytes.len(), value.encoded_len());
     assert!(T::MIN_LEN <= bytes.len() && T::MAX_LEN.is_none_or(|max| bytes.len() <= max));
     assert_eq!(&T::from_bytes(&bytes).unwrap(), value);
@@ -108,7 +108,7 @@ proptest! {
     ) {
         let (e, f, h) = (b.clone().into(), a.as_str().into(), a.as_str().into());
         let value = Texts { a: a.clone(), b: &b, c: &c, d: d.into(), e, f, g: &g, h };
-        let bytes = Bytes::from(value.to_vec().unwrap());
+        let bytes = Bytes::from(value.encoded().unwrap());
         let read = Texts::from_shared(&bytes).unwrap();
         prop_assert_eq!(&read, &value);
         let all = bytes.as_ptr_range();
@@ -135,7 +135,7 @@ proptest! {
 
     #[test]
     fn a_changed_byte_is_refused_or_another_value(value in collections(), at: usize, bit in 0..8) {
-        let mut bytes = value.to_vec().unwrap();
+        let mut bytes = value.encoded().unwrap();
         let at = at % bytes.len();
         bytes[at] ^= 1u8 << bit;
         check::<Collections>(&bytes);
@@ -175,9 +175,9 @@ fn library_types_survive() {
 
 #[test]
 fn tags_of_an_enum_are_those_of_its_author() {
-    let moved = Event::Moved(1, -1).to_vec().unwrap();
+    let moved = Event::Moved(1, -1).encoded().unwrap();
     assert_eq!(moved, [46, 1, 1, 0, 0, 0, 255, 255, 255, 255], "302, the second after 300");
-    assert_eq!(Side::Sell.to_vec().unwrap(), [2]);
+    assert_eq!(Side::Sell.encoded().unwrap(), [2]);
     let error = DecodeError::Variant { type_name: "Side", tag: 0 };
     assert_eq!(Side::from_bytes(&[0]), Err(error));
     assert_eq!(error.to_string(), "Side has no variant with tag 0");
@@ -188,8 +188,8 @@ fn a_hash_map_is_written_in_the_order_of_its_keys() {
     let pairs = [(3u8, 'c'), (1, 'a'), (2, 'b')];
     let hashed: HashMap<u8, char> = pairs.into_iter().collect();
     let sorted: BTreeMap<u8, char> = pairs.into_iter().collect();
-    let bytes = hashed.to_vec().unwrap();
-    assert_eq!(bytes, sorted.to_vec().unwrap());
+    let bytes = hashed.encoded().unwrap();
+    assert_eq!(bytes, sorted.encoded().unwrap());
     let schemas = (HashMap::<u8, char>::SCHEMA, BTreeMap::<u8, char>::SCHEMA);
     assert_eq!(schemas.0, schemas.1, "both are the same on the wire");
     let swapped = [&bytes[..4], &bytes[9..14], &bytes[4..9], &bytes[14..]].concat();
@@ -203,7 +203,7 @@ fn a_hash_map_is_written_in_the_order_of_its_keys() {
 #[test]
 fn bits_of_a_float_survive_whatever_they_mean() {
     for bits in [0u64, 1 << 63, 0x7ff0_0000_0000_0001, 0xffff_ffff_ffff_ffff] {
-        let bytes = f64::from_bits(bits).to_vec().unwrap();
+        let bytes = f64::from_bits(bits).encoded().unwrap();
         assert_eq!(f64::from_bytes(&bytes).unwrap().to_bits(), bits);
     }
 }
@@ -213,11 +213,11 @@ fn a_limit_holds_for_writer_and_reader() {
     let b = vec![1, 2, 3];
     let mut value = Limits { a: "12345678".into(), b, c: BTreeMap::new(), d: 5, e: 5 };
     assert_eq!(Limits::MAX_LEN, Some(4 + 8 + 4 + 6 + 4 + 4));
-    let bytes = value.to_vec().unwrap();
+    let bytes = value.encoded().unwrap();
     let read = Limits::from_bytes(&bytes).unwrap();
     assert_eq!((read.d, read.e), (0, 7), "skipped fields get their defaults");
     value.a.push('9');
-    assert_eq!(value.to_vec(), Err(EncodeError::TooLong { length: 9, limit: 8 }));
+    assert_eq!(value.encoded(), Err(EncodeError::TooLong { length: 9, limit: 8 }));
     let mut longer = bytes.clone();
     longer[0] = 9;
     assert_eq!(Limits::from_bytes(&longer), Err(DecodeError::TooLong { length: 9, limit: 8 }));
@@ -229,7 +229,7 @@ fn recursion_is_bounded_for_writer_and_reader() {
         (0..depth).fold(Tree::Leaf(0), |tree, _| Tree::Node(vec![tree]))
     }
     round_trip(&nest(MAX_DEPTH));
-    let error = nest(MAX_DEPTH + 1).to_vec().unwrap_err();
+    let error = nest(MAX_DEPTH + 1).encoded().unwrap_err();
     assert_eq!(error, EncodeError::TooDeep { limit: MAX_DEPTH });
     // A million levels in five million bytes.
     let hostile: Vec<u8> = [1, 1, 0, 0, 0].repeat(1_000_000);
@@ -241,7 +241,7 @@ fn recursion_is_bounded_for_writer_and_reader() {
 fn elements_without_bytes_are_bounded() {
     let error = Vec::<()>::from_bytes(&[255; 4]).unwrap_err();
     assert!(matches!(error, DecodeError::TooLong { limit: 65_536, .. }), "{error}");
-    let error = vec![(); 65_537].to_vec().unwrap_err();
+    let error = vec![(); 65_537].encoded().unwrap_err();
     assert!(matches!(error, EncodeError::TooLong { limit: 65_536, .. }), "{error}");
     round_trip(&vec![(); 65_536]);
 }
@@ -253,7 +253,7 @@ fn integers_longer_than_needed_or_than_possible_are_refused() {
         #[message(varint)]
         value: u16,
     }
-    assert_eq!(Short { value: 300 }.to_vec().unwrap(), [0xac, 2]);
+    assert_eq!(Short { value: 300 }.encoded().unwrap(), [0xac, 2]);
     let not_canonical = Short::from_bytes(&[0x80, 0]).unwrap_err();
     assert!(matches!(not_canonical, DecodeError::NotCanonical(_)), "{not_canonical}");
     assert_eq!(Short::from_bytes(&[0xff, 0xff, 3]), Ok(Short { value: u16::MAX }));
@@ -291,7 +291,7 @@ fn borrowed_and_owned_fields_are_the_same_type_on_the_wire() {
         }
     }
     assert_eq!(borrowed::Line::SCHEMA, owned::Line::SCHEMA);
-    let bytes = borrowed::Line { text: "x", data: &[1] }.to_vec().unwrap();
+    let bytes = borrowed::Line { text: "x", data: &[1] }.encoded().unwrap();
     let line = owned::Line::from_bytes(&bytes).unwrap();
     assert_eq!(line, owned::Line { text: "x".into(), data: vec![1] });
 }

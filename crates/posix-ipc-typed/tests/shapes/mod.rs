@@ -164,7 +164,7 @@ pub fn check<'a, T: Decode<'a>>(data: &'a [u8]) {
     assert_eq!(value.encoded_len(), data.len());
     assert!(T::MIN_LEN <= data.len());
     assert!(T::MAX_LEN.is_none_or(|max| data.len() <= max));
-    let bytes = value.to_vec().expect("what was read can be written");
+    let bytes = value.encoded().expect("what was read can be written");
     assert_eq!(bytes, data, "one value has one encoding");
     let mut exact = vec![0xaa; data.len()];
     assert_eq!(value.encode_to_slice(&mut exact), Ok(data.len()));
