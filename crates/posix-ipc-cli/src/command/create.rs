@@ -179,7 +179,7 @@ fn finish(made: Made, kind: Kind, common: &CreateArgs, out: &mut Out) -> Outcome
     }
     let object = inspect::stat(kind, &common.name)?;
     let name = describe::name(&common.name);
-    let shape = Shape::Object(Box::new(object));
+    let shape = Shape::Object(object);
     let object = describe::entry(&Entry { shape, users: None });
     out.document(json!({
         "kind": short(kind), "name": name, "disposition": verb, "object": object,

@@ -20,7 +20,7 @@ pub(crate) struct Entry {
 /// An object with a name, or one without.
 #[derive(Debug)]
 pub(crate) enum Shape {
-    Object(Box<Object>),
+    Object(Object),
     Ghost(Box<Ghost>),
 }
 
@@ -130,7 +130,7 @@ impl<'a> Selection<'a> {
         let mut entries: Vec<Entry> = objects
             .map(|object| {
                 let users = usage.as_ref().map(|usage| usage.of(&object).to_vec());
-                Entry { shape: Shape::Object(Box::new(object)), users }
+                Entry { shape: Shape::Object(object), users }
             })
             .filter(|entry| !self.stale || entry.users.as_ref().is_some_and(Vec::is_empty))
             .collect();

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Outcome {
         for object in objects {
             let users = usage.of(&object).to_vec();
             if out.is_json() {
-                let shape = Shape::Object(Box::new(object));
+                let shape = Shape::Object(object);
                 documents.push(describe::entry(&Entry { shape, users: Some(users) }));
             } else {
                 show(&object, &users, usage.hidden(), out)?;

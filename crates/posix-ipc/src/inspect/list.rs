@@ -159,6 +159,8 @@ fn list_place(
             found.extend(place.classify(entry).filter(|(kind, name)| wanted(*kind, name)));
         }
     })?;
+    // Now, while they are small: the objects then come in order already.
+    found.sort_unstable();
     Ok(look_at_all(&directory, found))
 }
 
@@ -184,7 +186,7 @@ fn look_at_all(directory: &OwnedFd, mut found: Vec<(Kind, Name)>) -> Vec<Object>
             workers.push(scope.spawn(move || look_at(part)));
         }
         let mut objects = look_at(found);
-        for worker in workers {
+        for worker in workers.into_iter().rev() {
             objects.extend(worker.join().unwrap_or_default());
         }
         objects
