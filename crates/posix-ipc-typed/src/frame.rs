@@ -1,28 +1,25 @@
 //! [`Frame`]: a message with what tells its type, its place in a sequence and its end.
 
-use alloc::vec::Vec;
-
 use bytes::Bytes;
 
 use crate::compat::{Received, TypeMismatch};
-use crate::error::{DecodeError, EncodeError};
-use crate::message::{Decode, Message};
+use crate::error::DecodeError;
+use crate::message::Decode;
 use crate::reader::Reader;
-use crate::schema::Schema;
 
 /// The length of the part that every frame has.
 pub const HEADER_LEN: usize = 32;
 /// The longest name of a type that a frame carries.
 pub const LONGEST_NAME: usize = 64;
 
-const MAGIC: [u8; 2] = *b"\xb5M";
-const FORMAT: u8 = 1;
+pub(crate) const MAGIC: [u8; 2] = *b"\xb5M";
+pub(crate) const FORMAT: u8 = 1;
 
-const CHECKSUM: u8 = 1;
-const NAMED: u8 = 2;
-const FRAGMENT: u8 = 4;
-const REFERENCE: u8 = 8;
-const CORRELATED: u8 = 16;
+pub(crate) const CHECKSUM: u8 = 1;
+pub(crate) const NAMED: u8 = 2;
+pub(crate) const FRAGMENT: u8 = 4;
+pub(crate) const REFERENCE: u8 = 8;
+pub(crate) const CORRELATED: u8 = 16;
 const ALL: u8 = CHECKSUM | NAMED | FRAGMENT | REFERENCE | CORRELATED;
 
 /// A frame as it stands in a buffer.
@@ -394,7 +391,7 @@ impl From<DecodeError> for Bad {
 const NO_CHECKSUM: Bad = Bad::Frame(FrameError::Strange("a checksum, which needs the feature std"));
 
 /// CRC32C of a frame, its last header field taken as zero.
-fn checksum(frame: &[u8]) -> Option<u32> {
+pub(crate) fn checksum(frame: &[u8]) -> Option<u32> {
     #[cfg(feature = "std")]
     {
         let (head, rest) = frame.split_at_checked(HEADER_LEN - 4)?;
@@ -406,230 +403,5 @@ fn checksum(frame: &[u8]) -> Option<u32> {
     {
         let _ = frame;
         None
-    }
-}
-
-/// What a frame carries beside the message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[must_use]
-pub struct FrameOptions {
-    sequence: u32,
-    checksum: bool,
-    named: bool,
-    reference: bool,
-    fragment: Option<Fragment>,
-    correlation: Option<Correlation>,
-}
-
-impl Default for FrameOptions {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl FrameOptions {
-    /// A frame with the type's name, without a checksum, number 0.
-    pub const fn new() -> Self {
-        Self {
-            sequence: 0,
-            checksum: false,
-            named: true,
-            reference: false,
-            fragment: None,
-            correlation: None,
-        }
-    }
-
-    /// Sets the number of the message.
-    pub const fn sequence(mut self, sequence: u32) -> Self {
-        self.sequence = sequence;
-        self
-    }
-
-    /// Sets whether a CRC32C covers the frame; without the feature `std` it never does.
-    pub const fn checksum(mut self, checksum: bool) -> Self {
-        self.checksum = checksum && cfg!(feature = "std");
-        self
-    }
-
-    /// Sets whether the name of the type is carried, so that others can tell what they got.
-    pub const fn named(mut self, named: bool) -> Self {
-        self.named = named;
-        self
-    }
-
-    /// Marks the frame as a part of a message.
-    pub const fn fragment(mut self, fragment: Fragment) -> Self {
-        self.fragment = Some(fragment);
-        self
-    }
-
-    /// Marks the payload as telling only where the message is.
-    pub const fn reference(mut self, reference: bool) -> Self {
-        self.reference = reference;
-        self
-    }
-
-    /// Marks the frame as a request or a reply.
-    pub const fn correlation(mut self, correlation: Correlation) -> Self {
-        self.correlation = Some(correlation);
-        self
-    }
-
-    /// How many bytes of a frame come before the payload.
-    pub const fn overhead(&self, schema: &Schema) -> usize {
-        let name = if self.named { 1 + schema.name.len() } else { 0 };
-        let fragment = if self.fragment.is_some() { 16 } else { 0 };
-        let correlation = if self.correlation.is_some() { 16 } else { 0 };
-        HEADER_LEN + name + fragment + correlation
-    }
-
-    /// The length of the longest frame of a `T`, if there is one.
-    pub const fn max_len<T: Message + ?Sized>(&self) -> Option<usize> {
-        match T::MAX_LEN {
-            Some(length) => length.checked_add(self.overhead(&T::SCHEMA)),
-            None => None,
-        }
-    }
-
-    /// Asserts, at compile time in a constant, that every `T` fits a frame of `length` bytes.
-    ///
-    /// # Panics
-    ///
-    /// If it does not, or if the type has no longest message; in a constant this is an error of
-    /// the compiler.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use posix_ipc_typed::{FrameOptions, Message};
-    ///
-    /// #[derive(Message)]
-    /// struct Job {
-    ///     id: u32,
-    ///     #[message(max_len = 64)]
-    ///     title: String,
-    /// }
-    ///
-    /// const _: () = FrameOptions::new().assert_fits::<Job>(128);
-    /// ```
-    pub const fn assert_fits<T: Message + ?Sized>(&self, length: usize) {
-        match self.max_len::<T>() {
-            Some(longest) => {
-                assert!(longest <= length, "the longest message does not fit the frame")
-            }
-            None => panic!("the type has no longest message: limit its fields by `max_len`"),
-        }
-    }
-
-    /// Appends the frame of `value` to `buffer`; returns its length.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError`] if the value has no encoding; the buffer is then as it was.
-    pub fn write<T: Message + ?Sized>(
-        &self,
-        value: &T,
-        buffer: &mut Vec<u8>,
-    ) -> Result<usize, EncodeError> {
-        let length = value.encoded_len();
-        self.write_with(&T::SCHEMA, length, buffer, |slot| match value.encode_to_slice(slot)? {
-            written if written == length => Ok(()),
-            _ => Err(EncodeError::Invalid("encoded_len is longer than the encoding")),
-        })
-    }
-
-    /// Appends the frame of an encoded message to `buffer`; returns its length.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::TooLong`] if the payload is beyond what a frame can hold.
-    pub fn write_payload(
-        &self,
-        schema: &Schema,
-        payload: &[u8],
-        buffer: &mut Vec<u8>,
-    ) -> Result<usize, EncodeError> {
-        self.write_with(schema, payload.len(), buffer, |slot| {
-            slot.copy_from_slice(payload);
-            Ok(())
-        })
-    }
-
-    /// Appends a frame whose payload `fill` writes.
-    #[inline]
-    fn write_with(
-        &self,
-        schema: &Schema,
-        length: usize,
-        buffer: &mut Vec<u8>,
-        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
-    ) -> Result<usize, EncodeError> {
-        let start = buffer.len();
-        let limit = u32::MAX as usize - LONGEST_NAME - 64;
-        if length > limit {
-            return Err(EncodeError::TooLong { length, limit });
-        }
-        if schema.name.len() > LONGEST_NAME {
-            return Err(EncodeError::Invalid("a name of more than 64 bytes"));
-        }
-        let whole = self.overhead(schema) + length;
-        buffer.resize(start.saturating_add(whole), 0);
-        let frame = buffer.get_mut(start..).unwrap_or_default();
-        let result = self.fill(schema, frame, fill);
-        if result.is_err() {
-            buffer.truncate(start);
-        }
-        result.map(|()| whole)
-    }
-
-    /// Writes a frame that fills `frame`.
-    pub(crate) fn fill(
-        &self,
-        schema: &Schema,
-        frame: &mut [u8],
-        fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
-    ) -> Result<(), EncodeError> {
-        let overhead = self.overhead(schema);
-        let body = frame.len().saturating_sub(HEADER_LEN) as u32;
-        let (head, payload) = frame.split_at_mut_checked(overhead).ok_or(EncodeError::Full)?;
-        let mut output = crate::Writer::new(head);
-        let flags = [
-            (self.checksum, CHECKSUM),
-            (self.named, NAMED),
-            (self.fragment.is_some(), FRAGMENT),
-            (self.reference, REFERENCE),
-            (self.correlation.is_some(), CORRELATED),
-        ];
-        let flags = flags.iter().fold(0, |all, &(on, flag)| if on { all | flag } else { all });
-        output.fixed(HEADER_LEN, |output| {
-            output.put(&[MAGIC[0], MAGIC[1], FORMAT, flags]);
-            body.encode(output);
-            schema.fingerprint.encode(output);
-            schema.lineage.encode(output);
-            schema.version.encode(output);
-            0u16.encode(output);
-            self.sequence.encode(output);
-            0u32.encode(output);
-        });
-        if self.named {
-            output.put(&[schema.name.len() as u8]);
-            output.put(schema.name.as_bytes());
-        }
-        if let Some(Fragment { sender, total, offset }) = self.fragment {
-            (sender, total, offset).encode(&mut output);
-        }
-        if let Some(Correlation { client, request }) = self.correlation {
-            (client, request).encode(&mut output);
-        }
-        output.finish()?;
-        fill(payload)?;
-        if self.checksum {
-            let sum = checksum(frame).unwrap_or_default();
-            if let Some(slot) = frame.get_mut(HEADER_LEN - 4..HEADER_LEN) {
-                slot.copy_from_slice(&sum.to_le_bytes());
-            }
-        }
-        Ok(())
     }
 }

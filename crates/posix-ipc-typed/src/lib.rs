@@ -43,6 +43,7 @@ mod error;
 #[cfg(feature = "std")]
 mod fragment;
 mod frame;
+mod frame_options;
 mod impls;
 #[cfg(feature = "transport")]
 mod inbox;
@@ -76,9 +77,8 @@ pub use ends::RingConnect;
 pub use error::{DecodeError, EncodeError};
 #[cfg(feature = "std")]
 pub use fragment::{DropReason, Dropped, Drops, Reassembly, ReassemblyLimits};
-pub use frame::{
-    Correlation, Fragment, Frame, FrameError, FrameOptions, HEADER_LEN, LONGEST_NAME, PayloadError,
-};
+pub use frame::{Correlation, Fragment, Frame, FrameError, HEADER_LEN, LONGEST_NAME, PayloadError};
+pub use frame_options::FrameOptions;
 #[cfg(feature = "transport")]
 pub use inbox::{Envelope, ReceiveError};
 #[cfg(feature = "transport")]

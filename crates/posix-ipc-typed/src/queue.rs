@@ -2,7 +2,7 @@
 
 use posix_ipc::{Error, MessageQueue, OpenMode, mq};
 
-use crate::frame::FrameOptions;
+use crate::frame_options::FrameOptions;
 use crate::message::{DecodeOwned, Message};
 use crate::receiver::Receiver;
 use crate::sender::Sender;

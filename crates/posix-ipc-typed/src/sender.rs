@@ -5,7 +5,8 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::error::EncodeError;
-use crate::frame::{Correlation, Fragment, FrameOptions};
+use crate::frame::{Correlation, Fragment};
+use crate::frame_options::FrameOptions;
 use crate::large::Published;
 use crate::message::Message;
 use crate::schema::Schema;
