@@ -176,7 +176,7 @@ impl<'a> Contest<'a> {
             "targets": targets,
         });
         let directory = directory();
-        let path = directory.join(format!("{}.json", self.name.replace('/', "-")));
+        let path = directory.join(format!("{}.json", self.name.replace(['/', ' '], "-")));
         let written =
             fs::create_dir_all(&directory).and_then(|()| fs::write(&path, contest.to_string()));
         if let Err(error) = written {

@@ -68,7 +68,10 @@ pub fn command() -> String {
 fn command_of(stem: &str, arguments: impl Iterator<Item = String>) -> String {
     // Cargo puts a hash after the name.
     let name = stem.rsplit_once('-').map_or(stem, |(name, _)| name);
-    let filters: Vec<_> = arguments.filter(|argument| argument != "--bench").collect();
+    let quoted = |argument: String| {
+        if argument.contains(' ') { format!("'{argument}'") } else { argument }
+    };
+    let filters: Vec<_> = arguments.filter(|argument| argument != "--bench").map(quoted).collect();
     let mut command = format!("cargo bench --bench {name}");
     if !filters.is_empty() {
         command.push_str(" -- ");

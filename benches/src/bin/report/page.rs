@@ -126,12 +126,13 @@ fn table(page: &mut String, contest: &Contest) {
     let ours = contest.ours().map_or("ours", |ours| ours.name.as_str());
     let _ = writeln!(
         page,
-        "### {}\n\n{} rounds of {} operations{}.\n\n\
+        "### {}\n\n{} rounds of {} operations{}{}.\n\n\
          | ns an operation | p50 | mean | p99 | {ours} / it |\n|---|---:|---:|---:|---:|",
         contest.name,
         contest.rounds,
         contest.operations,
         contest.command.as_ref().map_or(String::new(), |command| format!(", `{command}`")),
+        contest.commit.as_ref().map_or(String::new(), |commit| format!(", commit {commit}")),
     );
     for contender in &contest.contenders {
         let Contender { name, p50, mean, p99, .. } = contender;
