@@ -267,7 +267,7 @@ fn uncontended() {
 
 fn hand_overs() {
     if pair::processors() > 1 {
-        Contest::new("sem/handover-two-cores", 20_000)
+        Contest::new("sem/handover-two-cores", 4_000)
             .contender("posix-ipc", |operations| hand_over(operations, 1, "default"))
             .contender("posix-ipc, Spin::Never", |operations| hand_over(operations, 1, "never"))
             .contender("libc", |operations| hand_over_c(operations, 1))
@@ -305,7 +305,7 @@ fn hundreds() {
         .run();
     assert!(!c.try_wait());
     if pair::processors() > 1 {
-        Contest::new("sem/post-100-to-a-sleeper", 2_000)
+        Contest::new("sem/post-100-to-a-sleeper", 500)
             .contender("posix-ipc post_many", |operations| {
                 hundred_to_a_sleeper(operations, "take_hundred", |duo, _, _| {
                     duo.there.post_many(100).expect("post");
