@@ -10,6 +10,7 @@
 # which it knows, and in our own atomics; channels, mutexes and scopes would be false alarms.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. .ci/nightly.sh
 
 target=x86_64-unknown-linux-gnu
 # A test wants the SIGBUS that it documents.
@@ -23,7 +24,7 @@ under() {
     shift
     echo "$sanitizer sanitizer: cargo test $*"
     RUSTFLAGS="-Zsanitizer=$sanitizer -Cunsafe-allow-abi-mismatch=sanitizer --cfg posix_ipc_portable_copy" \
-        cargo +nightly test --quiet --target "$target" --target-dir "target/$sanitizer" "$@"
+        nightly test --quiet --target "$target" --target-dir "target/$sanitizer" "$@"
 }
 
 if [ $# -gt 0 ]; then
