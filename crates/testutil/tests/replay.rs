@@ -7,6 +7,9 @@ use std::path::Path;
 #[path = "../../../fuzz/bodies/names.rs"]
 mod names;
 #[cfg(target_os = "linux")]
+#[path = "../../../fuzz/bodies/ring_scribble.rs"]
+mod ring_scribble;
+#[cfg(target_os = "linux")]
 #[path = "../../../fuzz/bodies/semaphore.rs"]
 mod semaphore;
 #[path = "../../../fuzz/bodies/typed_decode.rs"]
@@ -60,4 +63,10 @@ fn typed_reassembly_holds_on_its_corpus() {
 #[test]
 fn semaphores_hold_on_their_corpus() {
     replay("semaphore", semaphore::run);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn rings_survive_scribbling_on_their_corpus() {
+    replay("ring_scribble", ring_scribble::run);
 }
