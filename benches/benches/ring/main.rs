@@ -113,10 +113,11 @@ fn dialogue_of<C: Channel>(
     let count = count.next_multiple_of(TOGETHER);
     let warm_up = (count / 10).next_multiple_of(TOGETHER);
     let base = base();
-    pair::pin(cpus[0]);
     let mut channel = open(&base, Side::Parent, len);
     let all = (warm_up + count).to_string();
     let peer = pair::run("echo", cpus[1], &[kind, &base, &len.to_string(), &all]);
+    // After the child, which inherits the mask and may pin itself within it alone.
+    pair::pin(cpus[0]);
     let mut message = vec![0; len];
     let mut answer = vec![0; len];
     let mut number = 0;
@@ -188,9 +189,9 @@ fn stream_of<C: Channel>(
     send: impl FnOnce(&mut C, u64, &mut [u8]),
 ) -> Figures {
     let base = base();
-    pair::pin(0);
     let mut channel = open(&base, Side::Parent, len);
     let peer = pair::run("sink", 1, &[kind, &base, &len.to_string(), &count.to_string()]);
+    pair::pin(0);
     let mut message = vec![0; len];
     let start = Instant::now();
     send(&mut channel, count, &mut message);
