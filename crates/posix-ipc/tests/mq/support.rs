@@ -18,7 +18,7 @@ pub(crate) fn patiently<T>(mut open: impl FnMut() -> Result<T>) -> Result<T> {
     loop {
         match open() {
             Err(error) if error.errno() == Some(Errno::MFILE) && Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(5));
+                std::thread::yield_now();
             }
             other => return other,
         }
