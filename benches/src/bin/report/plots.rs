@@ -67,13 +67,16 @@ fn draw_contest(panel: &Panel<'_>, contest: &Contest) -> Result<(), Box<dyn Erro
         .axis_style(INK.mix(0.5))
         .label_style(("sans-serif", 13).into_font().color(&INK))
         .y_labels(count)
+        .x_labels(4)
         .y_label_formatter(&name)
         .x_label_formatter(&|value| time(*value))
         .x_desc("bar to p50, line to p99, logarithmic")
         .draw()?;
     let ours = contest.ours().map(|ours| ours.name.as_str());
     for (index, contender) in contest.contenders.iter().enumerate() {
-        let color = if Some(contender.name.as_str()) == ours { OURS } else { PEER };
+        let is_ours =
+            contender.name.starts_with("posix-ipc") || Some(contender.name.as_str()) == ours;
+        let color = if is_ours { OURS } else { PEER };
         let (below, above) = (SegmentValue::Exact(row(index)), SegmentValue::Exact(row(index) + 1));
         let mut bar = Rectangle::new([(low, below), (contender.p50, above)], color.filled());
         bar.set_margin(4, 4, 0, 0);
