@@ -2,6 +2,7 @@
 
 mod mpmc;
 mod mq;
+mod mutex;
 mod sem;
 mod shm;
 mod spsc;
@@ -35,6 +36,7 @@ type Make = fn(prefix: &str) -> Result<Box<dyn Kind>, String>;
 /// Every kind.
 const KINDS: &[(&str, Make)] = &[
     ("sem", sem::make),
+    ("mutex", mutex::make),
     ("shm", shm::make),
     ("mq", mq::make),
     ("ring-spsc", spsc::make),
@@ -45,6 +47,7 @@ const KINDS: &[(&str, Make)] = &[
 /// Every role.
 const ROLES: &[(&str, Role)] = &[
     ("sem-holder", sem::hold),
+    ("mutex-owner", mutex::own),
     ("mq-sender", mq::send),
     ("mq-receiver", mq::receive),
     ("shm-churn", shm::churn),
