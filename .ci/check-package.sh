@@ -3,5 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo package --quiet --workspace --exclude posix-ipc-benches --exclude testutil --exclude pages --exclude soak --allow-dirty --no-verify
-cargo package --quiet -p posix-ipc-sys --allow-dirty
+# Each is unpacked and built against the others' packages, as it would be from the registry.
+cargo package --quiet --workspace --exclude posix-ipc-benches --exclude testutil --exclude pages --exclude soak \
+    --allow-dirty
