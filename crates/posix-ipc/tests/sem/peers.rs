@@ -136,7 +136,8 @@ fn open_or_create_under_churn_never_says_that_the_name_exists_or_does_not() {
     let mut peer = run("churns", &[&name]);
     peer.expect_line("ready");
     let mut seen = [0; 2];
-    for _ in 0..30_000 {
+    // Goes on until both ways were taken: who runs when is the scheduler's choice.
+    while seen[0] + seen[1] < 30_000 || seen[0] == 0 || seen[1] == 0 {
         let sem = Semaphore::open_or_create(&*name, 5).unwrap();
         match sem.disposition() {
             Disposition::Created => assert_eq!((sem.value(), seen[0] += 1), (Ok(5), ())),
@@ -144,7 +145,6 @@ fn open_or_create_under_churn_never_says_that_the_name_exists_or_does_not() {
         }
     }
     peer.expect_success();
-    assert!(seen[0] > 0, "{seen:?}");
 }
 
 /// N11: UNLINK_AND_CREATE silently opens another's object when it loses the race.

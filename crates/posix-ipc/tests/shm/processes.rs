@@ -137,7 +137,8 @@ fn forty_thousand_attaches_under_churn_see_no_half_made_object() {
     let mut churner = child::run("churner", &[&name]);
     churner.expect_line("churning");
     let (mut attached, mut missing) = (0, 0);
-    while attached < 40_000 {
+    // Goes on until the churner has had its turn: who runs when is the scheduler's choice.
+    while attached < 40_000 || missing == 0 {
         match SharedMemory::options().read_only(true).open(name.as_str()) {
             Ok(memory) => {
                 assert_eq!(memory.len().unwrap(), 10_000);
@@ -153,7 +154,6 @@ fn forty_thousand_attaches_under_churn_see_no_half_made_object() {
             }
         }
     }
-    assert!(missing > 0, "the name was never away: nothing was tested");
 }
 
 #[test]
@@ -162,13 +162,16 @@ fn open_or_create_under_churn_surfaces_neither_not_found_nor_exists() {
     let name = names::unique("open-or-create");
     let mut churner = child::run("churner", &[&name]);
     churner.expect_line("churning");
-    let mut created = 0;
-    for _ in 0..30_000 {
+    let (mut created, mut opened) = (0, 0);
+    // Goes on until both ways were taken: who runs when is the scheduler's choice.
+    while created + opened < 30_000 || created == 0 || opened == 0 {
         let memory = SharedMemory::open_or_create(name.as_str(), 10_000).unwrap();
         assert_eq!(memory.len().unwrap(), 10_000);
-        created += u32::from(memory.disposition() == Disposition::Created);
+        match memory.disposition() {
+            Disposition::Created => created += 1,
+            Disposition::Opened => opened += 1,
+        }
     }
-    assert!((1..30_000).contains(&created), "only one way was taken: {created}");
 }
 
 #[test]
