@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-exec cargo test --workspace
+exec cargo test --workspace --no-fail-fast
