@@ -5,6 +5,7 @@
 //! [`say`]s and [`hear`]s, the test calls [`Child::expect_line`] and [`Child::send_line`].
 
 use std::io::{self, BufRead, ErrorKind, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child as Process, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -64,6 +65,14 @@ pub fn run(role: &str, arguments: &[&str]) -> Child {
 /// If the process cannot be started.
 pub fn start(mut command: Command) -> Child {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    // A shell starts what runs in its background with this signal ignored, which children inherit.
+    let heed_interrupts = || {
+        // SAFETY: the default disposition has no handler that could be wrong.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: the closure calls `signal` alone, which may be called between fork and exec.
+    unsafe { command.pre_exec(heed_interrupts) };
     let process =
         command.spawn().unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     Child { process, pending: Vec::new(), marked: false }

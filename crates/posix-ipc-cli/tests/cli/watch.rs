@@ -1,6 +1,7 @@
 //! `watch`, on a real terminal that tmux provides.
 
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use posix_ipc::MessageQueue;
@@ -22,7 +23,10 @@ impl Terminal {
     }
 
     fn start(label: &str, script: &str) -> Self {
-        let terminal = Self { socket: format!("pit-{}-{label}", std::process::id()) };
+        // A server that was told to end still listens for a while: never the same twice.
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { socket: format!("pit-{}-{counter}-{label}", std::process::id()) };
         let arguments = ["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "16", script];
         terminal.tmux(&arguments);
         terminal

@@ -34,14 +34,13 @@
 
 mod error;
 pub(crate) mod layout;
+pub(crate) mod liveness;
 mod memory;
 mod primitive;
 mod wait;
 
 #[cfg(not(posix_ipc_loom))]
 mod copy;
-#[cfg(not(posix_ipc_loom))]
-pub(crate) mod liveness;
 #[cfg(not(posix_ipc_loom))]
 mod notified;
 #[cfg(not(posix_ipc_loom))]

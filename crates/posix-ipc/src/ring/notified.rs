@@ -19,15 +19,17 @@ use crate::error::{Error, Result};
 use crate::kind::Kind;
 
 /// What the bridge's thread waits for; it has what it needs of the ring.
-pub(crate) trait Source: Send + Sync + 'static {
+pub trait Source: Send + Sync + 'static {
     /// Sleeps until there may be something to receive, or the sender has gone, or `until` says so.
     fn wait(&self, until: &dyn Fn() -> bool);
     /// Makes a sleeping `wait` look again.
     fn interrupt(&self);
 }
 
-/// A receiver that can be made to notify.
-pub(crate) trait Notifying {
+/// A receiver that can be made to notify: of an [spsc](spsc::Receiver) or an
+/// [mpmc](mpmc::Receiver) ring.
+pub trait Notifying {
+    /// What the bridge waits for.
     fn source(&self) -> Arc<dyn Source>;
     /// Before the source waits: from where on messages are news.
     fn prepare(&mut self);
@@ -153,14 +155,21 @@ impl Drop for Bridge {
     }
 }
 
-fn start<R: Notifying>(receiver: R) -> Result<Notified<R>> {
-    let bridge = Bridge::start(receiver.source())?;
-    Ok(Notified { receiver, bridge })
-}
+impl<R: Notifying> Notified<R> {
+    /// Starts the bridge, a thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    pub fn new(receiver: R) -> Result<Self> {
+        let bridge = Bridge::start(receiver.source())?;
+        Ok(Self { receiver, bridge })
+    }
 
-fn arm<R: Notifying>(notified: &mut Notified<R>) {
-    notified.receiver.prepare();
-    notified.bridge.arm();
+    fn arm(&mut self) {
+        self.receiver.prepare();
+        self.bridge.arm();
+    }
 }
 
 impl<R> Notified<R> {
@@ -178,15 +187,6 @@ impl<R> Notified<R> {
 }
 
 impl Notified<spsc::Receiver> {
-    /// Starts the bridge, a thread.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if descriptors or threads run out.
-    pub fn new(receiver: spsc::Receiver) -> Result<Self> {
-        start(receiver)
-    }
-
     /// Receives the next message, if there is one; else the descriptor becomes readable when
     /// there is.
     ///
@@ -199,7 +199,7 @@ impl Notified<spsc::Receiver> {
             return Ok(Some(message));
         }
         let is_gone = self.receiver.is_abandoned();
-        arm(self);
+        self.arm();
         // It may have come, or been the last, before the bridge was ready.
         match self.receiver.try_receive_vec()? {
             None if is_gone => Err(ReceiveError::PeerGone),
@@ -209,15 +209,6 @@ impl Notified<spsc::Receiver> {
 }
 
 impl Notified<mpmc::Receiver> {
-    /// Starts the bridge, a thread.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if descriptors or threads run out.
-    pub fn new(receiver: mpmc::Receiver) -> Result<Self> {
-        start(receiver)
-    }
-
     /// Receives the next message and its priority, if there is one; else the descriptor becomes
     /// readable when there is. Another receiver may be faster.
     ///
@@ -228,7 +219,7 @@ impl Notified<mpmc::Receiver> {
         if let Some(message) = self.receiver.try_receive_vec()? {
             return Ok(Some(message));
         }
-        arm(self);
+        self.arm();
         self.receiver.try_receive_vec()
     }
 }

@@ -6,7 +6,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 
 use super::error::ReceiveError;
-use super::notified::Notified;
+use super::notified::{Notified, Notifying};
 use super::{mpmc, spsc};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -36,8 +36,18 @@ pub struct AsyncReceiver<R> {
     descriptor: AsyncFd<OwnedFd>,
 }
 
-impl<R> AsyncReceiver<R> {
-    fn with(notified: Notified<R>) -> Result<Self> {
+impl<R: Notifying> AsyncReceiver<R> {
+    /// Starts the bridge, within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if descriptors or threads run out.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O enabled.
+    pub fn new(receiver: R) -> Result<Self> {
+        let notified = Notified::new(receiver)?;
         let error = |failed: std::io::Error| Error::Os {
             operation: "await",
             kind: Kind::Ring,
@@ -55,7 +65,9 @@ impl<R> AsyncReceiver<R> {
             .map_err(|failed| error(failed.into_parts().1))?;
         Ok(Self { notified, descriptor })
     }
+}
 
+impl<R> AsyncReceiver<R> {
     /// The receiver itself, for all that does not wait.
     pub fn get_mut(&mut self) -> &mut R {
         self.notified.get_mut()
@@ -76,19 +88,6 @@ impl<R> AsyncReceiver<R> {
 }
 
 impl AsyncReceiver<spsc::Receiver> {
-    /// Starts the bridge, within a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if descriptors or threads run out.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime with I/O enabled.
-    pub fn new(receiver: spsc::Receiver) -> Result<Self> {
-        Self::with(Notified::<spsc::Receiver>::new(receiver)?)
-    }
-
     /// Receives the next message, when there is one.
     ///
     /// # Errors
@@ -106,19 +105,6 @@ impl AsyncReceiver<spsc::Receiver> {
 }
 
 impl AsyncReceiver<mpmc::Receiver> {
-    /// Starts the bridge, within a tokio runtime.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if descriptors or threads run out.
-    ///
-    /// # Panics
-    ///
-    /// Outside of a tokio runtime with I/O enabled.
-    pub fn new(receiver: mpmc::Receiver) -> Result<Self> {
-        Self::with(Notified::<mpmc::Receiver>::new(receiver)?)
-    }
-
     /// Receives the next message and its priority, when there is one for us.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ fn is_readable(receiver: &impl std::os::fd::AsFd, within: Option<Duration>) -> b
 fn the_descriptor_is_readable_when_a_message_came() {
     let _watchdog = watchdog(60);
     let (mut sender, receiver) = spsc::pair(4096).unwrap();
-    let mut receiver = Notified::<spsc::Receiver>::new(receiver).unwrap();
+    let mut receiver = Notified::new(receiver).unwrap();
     for round in 0..200u32 {
         assert_eq!(receiver.try_receive_vec().unwrap(), None);
         assert!(!is_readable(&receiver, Some(Duration::ZERO)), "round {round}");
@@ -37,7 +37,7 @@ fn the_descriptor_is_readable_when_a_message_came() {
 fn the_descriptor_is_readable_when_the_sender_has_left() {
     let _watchdog = watchdog(60);
     let (mut sender, receiver) = spsc::pair(4096).unwrap();
-    let mut receiver = Notified::<spsc::Receiver>::new(receiver).unwrap();
+    let mut receiver = Notified::new(receiver).unwrap();
     assert_eq!(receiver.try_receive_vec().unwrap(), None);
     sender.send(b"last").unwrap();
     drop(sender);
@@ -57,7 +57,7 @@ fn many_receivers_with_descriptors_share_the_messages() {
         .map(|_| {
             let receiver = receiver.clone();
             std::thread::spawn(move || {
-                let mut receiver = Notified::<mpmc::Receiver>::new(receiver).unwrap();
+                let mut receiver = Notified::new(receiver).unwrap();
                 let mut sum = 0;
                 loop {
                     match receiver.try_receive_vec().unwrap() {
@@ -83,7 +83,7 @@ fn many_receivers_with_descriptors_share_the_messages() {
 fn a_bridge_ends_with_its_receiver_and_gives_it_back() {
     let _watchdog = watchdog(60);
     let (mut sender, receiver) = spsc::pair(4096).unwrap();
-    let mut notified = Notified::<spsc::Receiver>::new(receiver).unwrap();
+    let mut notified = Notified::new(receiver).unwrap();
     assert_eq!(notified.try_receive_vec().unwrap(), None);
     let mut receiver = notified.into_inner();
     sender.send(b"back").unwrap();
