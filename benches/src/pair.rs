@@ -19,9 +19,14 @@ pub type Role = fn(&[String]);
 #[derive(Debug)]
 pub struct Peer(Child);
 
-/// How many processors this process may run on.
+/// How many processors the machine has, whatever this thread is pinned to: a child inherits that,
+/// and is pinned to another one.
 pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let is_one = |line: &&str| {
+        line.strip_prefix("cpu").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    stat.lines().filter(is_one).count().max(1)
 }
 
 /// Pins the calling thread to a processor, the last one if there are not so many.
@@ -108,5 +113,19 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pinned_thread_still_sees_all_processors() {
+        let before = processors();
+        pin(0);
+        assert_eq!(processors(), before);
+        unpin();
+        assert!(before >= std::thread::available_parallelism().unwrap().get());
     }
 }
