@@ -4,5 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export RUSTFLAGS="--cfg posix_ipc_use_libc" RUSTDOCFLAGS="--cfg posix_ipc_use_libc"
-cargo test --target-dir target/libc -p posix-ipc-sys -p posix-ipc -p posix-ipc-typed -p posix-ipc-cli
-cargo test --target-dir target/libc --release -p posix-ipc-sys -p posix-ipc --tests
+cargo test --no-fail-fast --target-dir target/libc -p posix-ipc-sys -p posix-ipc -p posix-ipc-typed -p posix-ipc-cli
+cargo test --no-fail-fast --target-dir target/libc --release -p posix-ipc-sys -p posix-ipc --tests

@@ -53,14 +53,19 @@ fn a_post_beyond_the_largest_value_changes_nothing() {
     pipc(&["create", "sem", &other, "--value", "2147483648"]).status(2);
 }
 
+/// By the command, since the C library's own semaphores do not tell.
+fn until_one_waits(name: &str) {
+    let stat = || pipc(&["stat", "--kind", "sem", name, "--json"]).status(0).json();
+    while stat()["objects"][0]["waiters"] != json!(1) {
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn a_waiter_is_seen_and_woken() {
     let name = semaphore("cli-sem-wake", "0");
     let waiter = child::start(command(&["sem", "wait", &name]));
-    let semaphore = Semaphore::open(&*name).unwrap();
-    while semaphore.waiters() != Some(1) {
-        std::thread::yield_now();
-    }
+    until_one_waits(&name);
     let run = pipc(&["stat", "--kind", "sem", &name, "--json"]).status(0).json();
     assert_eq!(run["objects"][0]["waiters"], json!(1));
     let users = run["objects"][0]["users"].as_array().unwrap();
@@ -124,9 +129,7 @@ fn a_signal_while_run_waits_ends_it_without_a_unit() {
     let name = semaphore("cli-sem-run-waiting", "0");
     let mut waiter = child::start(command(&["sem", "run", &name, "--", "true"]));
     let semaphore = Semaphore::open(&*name).unwrap();
-    while semaphore.waiters() != Some(1) {
-        std::thread::yield_now();
-    }
+    until_one_waits(&name);
     waiter.signal(Signal::INT);
     assert_eq!(waiter.wait().signal(), Some(2));
     assert_eq!(semaphore.value().unwrap(), 0);

@@ -4,7 +4,7 @@ mod run;
 
 use std::time::{Duration, Instant};
 
-use posix_ipc::{Name, Semaphore};
+use posix_ipc::{Kind, Name, Semaphore, inspect};
 use serde_json::json;
 
 use super::describe;
@@ -65,7 +65,9 @@ fn get(name: &Name, out: &mut Out) -> Outcome {
     let semaphore = Semaphore::open(name)?;
     let value = semaphore.value()?;
     if out.is_json() {
-        let waiters = semaphore.waiters();
+        // The C library's own semaphores don't tell, but their files do.
+        let from_file = || Some(inspect::stat(Kind::Semaphore, name).ok()?.semaphore()?.waiters);
+        let waiters = semaphore.waiters().or_else(from_file);
         let name = describe::name(name);
         return out.document(json!({ "name": name, "value": value, "waiters": waiters }));
     }
