@@ -4,5 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export RUSTFLAGS="--cfg posix_ipc_use_libc" RUSTDOCFLAGS="--cfg posix_ipc_use_libc"
-cargo test --no-fail-fast --target-dir target/libc -p posix-ipc-sys -p posix-ipc -p posix-ipc-typed -p posix-ipc-cli
-cargo test --no-fail-fast --target-dir target/libc --release -p posix-ipc-sys -p posix-ipc --tests
+export CARGO_TARGET_DIR=target/libc
+cargo test --no-fail-fast -p posix-ipc-sys -p posix-ipc -p posix-ipc-typed -p posix-ipc-cli
+# Tests run the examples, which a choice of targets leaves out.
+cargo build --release -p posix-ipc --examples
+cargo test --no-fail-fast --release -p posix-ipc-sys -p posix-ipc --tests
