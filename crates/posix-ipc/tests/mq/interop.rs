@@ -123,12 +123,13 @@ fn python_is_notified_of_rusts_message_and_keeps_rust_out_meanwhile() {
     let mut process = script!(
         r"
 import signal, threading
+# Before there is a thread that could be hit by it.
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 q = posix_ipc.MessageQueue(name)
 called = threading.Event()
 q.request_notification((lambda arg: called.set(), None))
 say('registered'); called.wait(); say(*q.receive())
 n = NamedMessageQueue(name)
-signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
 say(n.request_notification(int(signal.SIGUSR1)))
 say(signal.sigwaitinfo([signal.SIGUSR1]).si_code); say(*n.receive())
 ",
