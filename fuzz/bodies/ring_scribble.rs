@@ -84,7 +84,7 @@ fn spsc_ring(mut program: Program<'_>) {
 fn mpmc_ring(mut program: Program<'_>) {
     let name = Name::unique("fuzz-ring");
     let options = mpmc::Sender::options().mode(OpenMode::CreateNew).capacity(8).lanes(2);
-    let sender = options.max_len(40).open(&name).expect("there is memory");
+    let sender = options.message_size(40).open(&name).expect("there is memory");
     let receiver = mpmc::Receiver::open(&name).expect("it was just made");
     let memory = SharedMemory::open(&name).expect("it was just made");
     let mapping = memory.map().expect("it can be mapped");

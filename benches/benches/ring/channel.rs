@@ -95,7 +95,7 @@ pub(crate) struct Spsc {
 }
 
 impl Spsc {
-    fn with(base: &str, side: Side, capacity: u64, spin: bool) -> Self {
+    fn with(base: &str, side: Side, capacity: usize, spin: bool) -> Self {
         let (there, back) = side.names(base);
         let sender = spsc::Sender::options().mode(side.mode()).capacity(capacity).spin(spin);
         let receiver = spsc::Receiver::options().mode(side.mode()).capacity(capacity).spin(spin);
@@ -192,11 +192,11 @@ pub(crate) struct Mpmc {
 impl Mpmc {
     pub(crate) fn open(base: &str, side: Side, len: usize) -> Self {
         let (there, back) = side.names(base);
-        let capacity = ((4 << 20) / (len as u64 + 64)).clamp(16, 1024);
+        let capacity = ((4 << 20) / (len + 64)).clamp(16, 1024);
         let sender = mpmc::Sender::options().mode(side.mode());
         let receiver = mpmc::Receiver::options().mode(side.mode());
-        let sender = sender.capacity(capacity).max_len(len).open(&there);
-        let receiver = receiver.capacity(capacity).max_len(len).open(&back);
+        let sender = sender.capacity(capacity).message_size(len).open(&there);
+        let receiver = receiver.capacity(capacity).message_size(len).open(&back);
         Self {
             sender: sender.expect("the ring can be had"),
             receiver: receiver.expect("the ring can be had"),

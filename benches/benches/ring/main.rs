@@ -305,7 +305,7 @@ fn mpmc_many(count: u64, many: u64) -> Figures {
     let each = (count / many).to_string();
     let (ring, start, done) = (base(), base(), base());
     let options = mpmc::Receiver::options().mode(posix_ipc::OpenMode::CreateNew);
-    let _ring = options.capacity(1024).max_len(64).open(&ring).expect("the ring can be had");
+    let _ring = options.capacity(1024).message_size(64).open(&ring).expect("the ring can be had");
     let start_line = mpmc::Sender::create(&start, 64, 8).expect("the ring can be had");
     let finish_line = mpmc::Receiver::create(&done, 64, 8).expect("the ring can be had");
     let arguments = [&*ring, &*start, &*done, &*each];

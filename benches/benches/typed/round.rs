@@ -11,7 +11,7 @@ use posix_ipc_typed::{Message, Receiver, Sender};
 
 use crate::messages::{self, Tick};
 
-const BYTES: u64 = 65_536;
+const BYTES: usize = 65_536;
 
 /// The rings that go there and back.
 fn names(base: &str) -> (String, String) {

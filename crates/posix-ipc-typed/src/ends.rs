@@ -102,7 +102,7 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mpmc::Sender, sps
     /// # Errors
     ///
     /// As [`mpmc::Sender::open`] and [`spsc::Receiver::create`].
-    pub fn connect_ring<N>(name: N, bytes: u64) -> Result<Self, Error>
+    pub fn connect_ring<N>(name: N, bytes: usize) -> Result<Self, Error>
     where
         N: TryInto<Name, Error: Into<Error>>,
     {
@@ -116,18 +116,18 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mpmc::Sender, sps
 
 #[cfg(target_os = "linux")]
 impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mpmc::Receiver, RingConnect> {
-    /// Creates the ring for requests, of `capacity` frames of up to `max_len` bytes, which goes with
+    /// Creates the ring for requests, of `capacity` frames of up to `message_size` bytes, which goes with
     /// the server.
     ///
     /// # Errors
     ///
     /// As [`mpmc::Receiver::create`].
-    pub fn create_ring<N>(name: N, capacity: u64, max_len: usize) -> Result<Self, Error>
+    pub fn create_ring<N>(name: N, capacity: usize, message_size: usize) -> Result<Self, Error>
     where
         N: TryInto<Name, Error: Into<Error>>,
     {
         let name = name.try_into().map_err(Into::into)?;
-        let requests = mpmc::Receiver::create(&name, capacity, max_len)?;
+        let requests = mpmc::Receiver::create(&name, capacity, message_size)?;
         Ok(Self::new(requests, RingConnect(name)))
     }
 }

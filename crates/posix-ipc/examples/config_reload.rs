@@ -57,7 +57,7 @@ impl Config {
 
 fn open() -> Result<SharedBox<Config>, posix_ipc::Error> {
     let options = SharedMemory::options().mode(OpenMode::OpenOrCreate).cleanup(Cleanup::LastUser);
-    SharedBox::open_with(options, NAME, TAG, Config::default)
+    SharedBox::open_with(&options, NAME, TAG, Config::default)
 }
 
 /// Shows the configuration whenever it has changed, `changes` times.

@@ -28,7 +28,7 @@ const FRAMES: u64 = 300;
 
 /// Both ends say the same, since either may come first; whoever leaves last removes the ring.
 fn options<E>(options: Options<E>) -> Options<E> {
-    let room_for = 8 * (HEAD + PIXELS) as u64;
+    let room_for = 8 * (HEAD + PIXELS);
     options.mode(OpenMode::OpenOrCreate).cleanup(Cleanup::LastUser).capacity(room_for)
 }
 

@@ -129,7 +129,7 @@ fn ring(geometry: ring::Geometry, common: &CreateArgs) -> Outcome<Made> {
             }
             ring::Geometry::Mpmc { slots, slot_size } => {
                 let options = options!(mpmc::Sender, common, mode).capacity(slots);
-                drop(options.max_len(slot_size).open(&common.name)?);
+                drop(options.message_size(slot_size).open(&common.name)?);
             }
         }
         let object = inspect::stat(Kind::Ring, &common.name)?;

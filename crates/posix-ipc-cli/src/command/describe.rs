@@ -68,7 +68,7 @@ fn object_members(object: &Object) -> Map<String, Value> {
         Details::Ring(state) => {
             put("shape", shape(state.shape).into());
             put("capacity", state.capacity.into());
-            put("message_size", state.max_len.into());
+            put("message_size", state.message_size.into());
             put("lanes", state.lanes.into());
             put("used", state.used.into());
         }

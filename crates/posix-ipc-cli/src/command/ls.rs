@@ -247,7 +247,7 @@ fn number(column: Column, object: &Object) -> Option<Option<u64>> {
         },
         Column::MaxMessages => queue(|state| state.max_messages),
         Column::MessageSize => match object.ring() {
-            Some(state) => Some(Some(state.max_len.into())),
+            Some(state) => Some(Some(state.message_size.into())),
             None => queue(|state| state.max_message_size),
         },
         Column::Bytes => match object.ring() {
@@ -287,7 +287,7 @@ fn ring_level(state: &RingState) -> (Option<String>, String) {
         RingShape::Spsc => (state.used.map(human), human(state.capacity)),
         _ => {
             let of = state.capacity.saturating_mul(state.lanes.into());
-            let of = format!("{of} of {}", human(state.max_len.into()));
+            let of = format!("{of} of {}", human(state.message_size.into()));
             (state.used.map(|used| used.to_string()), of)
         }
     }

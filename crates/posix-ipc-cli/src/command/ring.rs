@@ -17,19 +17,20 @@ use crate::output::Out;
 /// What a ring is made of.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Geometry {
-    Spsc { capacity: u64 },
-    Mpmc { slots: u64, slot_size: usize },
+    Spsc { capacity: usize },
+    Mpmc { slots: usize, slot_size: usize },
 }
 
 impl Geometry {
     pub(super) fn new(capacity: Option<u64>, slots: Option<u64>, slot_size: Option<u64>) -> Self {
         const CAPACITY: u64 = 64 * 1024;
         const SLOT_SIZE: u64 = 240;
+        // What is beyond any memory is refused as out of range.
+        let size = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
         match slots {
-            None => Self::Spsc { capacity: capacity.unwrap_or(CAPACITY) },
+            None => Self::Spsc { capacity: size(capacity.unwrap_or(CAPACITY)) },
             Some(slots) => {
-                let slot_size = usize::try_from(slot_size.unwrap_or(SLOT_SIZE));
-                Self::Mpmc { slots, slot_size: slot_size.unwrap_or(usize::MAX) }
+                Self::Mpmc { slots: size(slots), slot_size: size(slot_size.unwrap_or(SLOT_SIZE)) }
             }
         }
     }
@@ -39,23 +40,29 @@ impl Geometry {
         let foreign =
             |reason| Error::Foreign { kind: Kind::Ring, name: Some(object.name.clone()), reason };
         let Some(state) = object.ring() else { return Err(foreign("it is no ring")) };
-        let check = |property, expected: u64, found: u64| match expected == found {
+        let check = |property, expected: usize, found: u64| match expected as u64 == found {
             true => Ok(()),
             false => Err(Error::Mismatch {
                 kind: Kind::Ring,
                 name: Some(object.name.clone()),
                 property,
-                expected,
+                expected: expected as u64,
                 found,
             }),
         };
         match (*self, state.shape) {
-            (Self::Spsc { capacity }, RingShape::Spsc) => {
-                check("capacity", capacity.max(4096).next_power_of_two(), state.capacity)
-            }
+            (Self::Spsc { capacity }, RingShape::Spsc) => check(
+                "capacity",
+                capacity.max(4096).checked_next_power_of_two().unwrap_or(usize::MAX),
+                state.capacity,
+            ),
             (Self::Mpmc { slots, slot_size }, RingShape::Mpmc) => {
-                check("number of slots", slots.max(2).next_power_of_two(), state.capacity)?;
-                check("longest message", slot_size as u64, state.max_len.into())
+                check(
+                    "number of slots",
+                    slots.max(2).checked_next_power_of_two().unwrap_or(usize::MAX),
+                    state.capacity,
+                )?;
+                check("message size", slot_size, state.message_size.into())
             }
             _ => Err(foreign("it has the other shape")),
         }
@@ -84,10 +91,10 @@ enum Sender {
 }
 
 impl Sender {
-    fn max_len(&self) -> usize {
+    fn message_size(&self) -> usize {
         match self {
-            Self::Spsc(sender) => sender.max_len(),
-            Self::Mpmc(sender) => sender.max_len(),
+            Self::Spsc(sender) => sender.message_size(),
+            Self::Mpmc(sender) => sender.message_size(),
         }
     }
 
@@ -120,7 +127,7 @@ fn send(
         RingShape::Spsc => Sender::Spsc(spsc::Sender::options().outlive_peer(true).open(name)?),
         _ => Sender::Mpmc(mpmc::Sender::open(name)?),
     };
-    let max = sender.max_len();
+    let max = sender.message_size();
     let check = |message: &[u8]| match message.len() <= max {
         true => Ok(()),
         false => {
@@ -174,7 +181,7 @@ fn receive(name: &Name, amount: &AmountArgs, out: &mut Out) -> Outcome {
         }
         _ => {
             let receiver = mpmc::Receiver::open(name)?;
-            let mut buffer = vec![0; receiver.max_len()];
+            let mut buffer = vec![0; receiver.message_size()];
             each(name, amount, |index, wait| {
                 let received = match wait {
                     Wait::Not => receiver.try_receive(&mut buffer),

@@ -148,7 +148,7 @@ fn details(object: &Object, row: &mut impl FnMut(&str, String)) {
             let unit = if state.shape == RingShape::Spsc { "bytes" } else { "messages a lane" };
             row("capacity", format!("{} {unit}", state.capacity));
             row("used", known(state.used));
-            row("message size", format!("at most {} bytes", state.max_len));
+            row("message size", format!("at most {} bytes", state.message_size));
         }
         _ => {}
     }

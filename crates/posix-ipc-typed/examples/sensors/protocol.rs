@@ -21,4 +21,4 @@ pub fn ring(name: &str) -> String {
 }
 
 /// How large it is: a few batches.
-pub const BYTES: u64 = 1 << 20;
+pub const BYTES: usize = 1 << 20;

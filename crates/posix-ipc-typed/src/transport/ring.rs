@@ -27,13 +27,13 @@ impl From<ring::ReceiveError> for TransportError {
 
 impl Transport for spsc::Sender {
     fn max_frame_len(&self) -> usize {
-        self.max_len()
+        self.message_size()
     }
 }
 
 impl Transport for spsc::Receiver {
     fn max_frame_len(&self) -> usize {
-        self.max_len()
+        self.message_size()
     }
 }
 
@@ -77,7 +77,7 @@ impl ReceiveFrames for spsc::Receiver {
 
 impl Transport for mpmc::Sender {
     fn max_frame_len(&self) -> usize {
-        self.max_len()
+        self.message_size()
     }
 
     fn priorities(&self) -> u32 {
@@ -87,7 +87,7 @@ impl Transport for mpmc::Sender {
 
 impl Transport for mpmc::Receiver {
     fn max_frame_len(&self) -> usize {
-        self.max_len()
+        self.message_size()
     }
 
     fn priorities(&self) -> u32 {
@@ -120,8 +120,8 @@ impl ReceiveFrames for mpmc::Receiver {
         wait: Wait,
     ) -> Result<Option<Arrival>, TransportError> {
         // The buffer keeps its length between calls, so that it is zeroed only once.
-        if buffer.len() < self.max_len() {
-            buffer.resize(self.max_len(), 0);
+        if buffer.len() < self.message_size() {
+            buffer.resize(self.message_size(), 0);
         }
         let received = match wait {
             Wait::Never => self.try_receive(buffer)?,

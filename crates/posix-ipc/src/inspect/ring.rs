@@ -14,8 +14,8 @@ pub struct RingState {
     pub shape: RingShape,
     /// Bytes of records (spsc), or messages in each lane (mpmc).
     pub capacity: u64,
-    /// The longest message, in bytes.
-    pub max_len: u32,
+    /// How many bytes a message may have.
+    pub message_size: u32,
     /// How many lanes it has; 1 for spsc.
     pub lanes: u32,
     /// How much of the capacity of all lanes together is taken: bytes of records with their headers
@@ -66,15 +66,15 @@ fn parse(head: &[u8], size: u64) -> Option<RingState> {
     if long(head, 0)? != MAGIC || word(head, 8)? != VERSION || long(head, 16)? != size {
         return None;
     }
-    let (capacity, max_len, lanes) = (long(head, 32)?, word(head, 40)?, word(head, 44)?);
+    let (capacity, message_size, lanes) = (long(head, 32)?, word(head, 40)?, word(head, 44)?);
     match word(head, 12)? {
         1 => {
             let used = long(head, SENT_AT)?.checked_sub(long(head, RECEIVED_AT)?);
             let used = used.filter(|&used| used <= capacity);
-            Some(RingState { shape: RingShape::Spsc, capacity, max_len, lanes: 1, used })
+            Some(RingState { shape: RingShape::Spsc, capacity, message_size, lanes: 1, used })
         }
         2 if lanes <= LANES_MAX && size >= SLOTS_OFFSET => {
-            Some(RingState { shape: RingShape::Mpmc, capacity, max_len, lanes, used: None })
+            Some(RingState { shape: RingShape::Mpmc, capacity, message_size, lanes, used: None })
         }
         _ => None,
     }

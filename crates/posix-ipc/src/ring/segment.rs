@@ -113,11 +113,8 @@ impl Segment {
             _ => Ok(()),
         };
         differs("capacity", expected.capacity, self.geometry.capacity)?;
-        differs(
-            "longest message",
-            expected.max_len.map(u64::from),
-            u64::from(self.geometry.max_len),
-        )?;
+        let message_size = expected.max_len.map(u64::from);
+        differs("message size", message_size, u64::from(self.geometry.max_len))?;
         differs("number of lanes", expected.lanes.map(u64::from), u64::from(self.geometry.lanes))
     }
 

@@ -163,7 +163,7 @@ impl<'a> MapOptions<'a> {
     ///   when populating finds no memory, `EEXIST` when the address is taken, `EPERM` when the
     ///   object is sealed against writing.
     #[doc(alias = "mmap")]
-    pub fn map(self) -> Result<Mapping> {
+    pub fn map(&self) -> Result<Mapping> {
         self.object.check_writable()?;
         self.map_with(true).map(Mapping::new)
     }
@@ -173,11 +173,11 @@ impl<'a> MapOptions<'a> {
     /// # Errors
     ///
     /// As [`map`](Self::map); a handle that is open for reading is enough.
-    pub fn map_read(self) -> Result<MappingRead> {
+    pub fn map_read(&self) -> Result<MappingRead> {
         self.map_with(false)
     }
 
-    fn map_with(self, writable: bool) -> Result<MappingRead> {
+    fn map_with(&self, writable: bool) -> Result<MappingRead> {
         let len = self.resolve()?;
         let mut plan = Plan {
             offset: self.offset,

@@ -165,7 +165,7 @@ impl SharedMemoryOptions {
     /// Elsewhere than on Linux an object is created under its name, sized at once, and removed if
     /// that fails; a peer can see it in between, with size 0.
     #[doc(alias = "shm_open")]
-    pub fn open<N>(self, name: N) -> Result<SharedMemory>
+    pub fn open<N>(&self, name: N) -> Result<SharedMemory>
     where
         N: TryInto<Name>,
         N::Error: Into<Error>,
@@ -197,7 +197,7 @@ impl SharedMemoryOptions {
     /// assert_eq!(memory.map()?.to_vec(0, 6)?, b"header");
     /// # Ok::<(), posix_ipc::Error>(())
     /// ```
-    pub fn open_with<N, F>(self, name: N, init: F) -> Result<SharedMemory>
+    pub fn open_with<N, F>(&self, name: N, init: F) -> Result<SharedMemory>
     where
         N: TryInto<Name>,
         N::Error: Into<Error>,
@@ -230,7 +230,7 @@ impl SharedMemoryOptions {
     /// assert_eq!(mapping.memory().name(), Some(&name));
     /// # Ok::<(), posix_ipc::Error>(())
     /// ```
-    pub fn open_mapped<N>(self, name: N) -> Result<Mapping>
+    pub fn open_mapped<N>(&self, name: N) -> Result<Mapping>
     where
         N: TryInto<Name>,
         N::Error: Into<Error>,
@@ -243,10 +243,10 @@ impl SharedMemoryOptions {
         }
     }
 
-    fn run(self, name: Name, init: Option<Init<'_>>) -> Result<(SharedMemory, Option<Mapping>)> {
+    fn run(&self, name: Name, init: Option<Init<'_>>) -> Result<(SharedMemory, Option<Mapping>)> {
         name.check_for(self.kind)?;
         self.check()?;
-        open_with(self.common.mode, &mut Opening::new(&self, &name, init))
+        open_with(self.common.mode, &mut Opening::new(self, &name, init))
     }
 
     /// Refuses options that make no sense together.

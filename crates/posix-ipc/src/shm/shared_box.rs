@@ -106,7 +106,7 @@ impl<T: Shareable> SharedBox<T> {
         N: TryInto<Name>,
         N::Error: Into<Error>,
     {
-        Self::open_with(SharedMemory::options().mode(OpenMode::OpenOrCreate), name, tag, init)
+        Self::open_with(&SharedMemory::options().mode(OpenMode::OpenOrCreate), name, tag, init)
     }
 
     /// Creates the value with what `init` gives; the name must not exist.
@@ -119,7 +119,7 @@ impl<T: Shareable> SharedBox<T> {
         N: TryInto<Name>,
         N::Error: Into<Error>,
     {
-        Self::open_with(SharedMemory::options().mode(OpenMode::CreateNew), name, tag, init)
+        Self::open_with(&SharedMemory::options().mode(OpenMode::CreateNew), name, tag, init)
     }
 
     /// Opens the value that somebody has created.
@@ -133,7 +133,7 @@ impl<T: Shareable> SharedBox<T> {
         N::Error: Into<Error>,
     {
         let options = SharedMemory::options().mode(OpenMode::OpenExisting);
-        Self::run(options, name.try_into().map_err(Into::into)?, tag, None::<fn() -> T>)
+        Self::run(&options, name.try_into().map_err(Into::into)?, tag, None::<fn() -> T>)
     }
 
     /// Opens or creates the value as the options say; their size is of no account.
@@ -148,7 +148,7 @@ impl<T: Shareable> SharedBox<T> {
     /// - [`Error::Argument`]: the type is aligned to more than a page.
     /// - As [`SharedMemoryOptions::open`].
     pub fn open_with<N>(
-        options: SharedMemoryOptions,
+        options: &SharedMemoryOptions,
         name: N,
         tag: TypeTag,
         init: impl FnOnce() -> T,
@@ -161,7 +161,7 @@ impl<T: Shareable> SharedBox<T> {
     }
 
     fn run(
-        mut options: SharedMemoryOptions,
+        options: &SharedMemoryOptions,
         name: Name,
         tag: TypeTag,
         mut init: Option<impl FnOnce() -> T>,
@@ -173,6 +173,7 @@ impl<T: Shareable> SharedBox<T> {
             return Err(Error::Argument { argument: "type", reason });
         }
         let len = offset + size_of::<T>();
+        let mut options = options.clone();
         options.size = Some(len as u64);
         options.expected = Expected::AtLeast(HEADER as u64);
         // The value is made once, and its bytes are kept for the rare case that the object is lost

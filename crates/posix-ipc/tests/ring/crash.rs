@@ -208,7 +208,7 @@ fn mpmc_survives_kills_of_any_participant_at_random_moments() {
     let (ring, book) = (unique("crash-mpmc"), unique("crash-mpmc-journal"));
     let journal = Journal::create(&book);
     let options = mpmc::Receiver::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Keep);
-    drop(options.capacity(8).max_len(4000).lanes(2).open(&*ring).unwrap());
+    drop(options.capacity(8).message_size(4000).lanes(2).open(&*ring).unwrap());
     let mut random = Random::new();
     let (mut incarnation, mut receivers_killed) = (0, 0);
     let mut next = || {

@@ -82,7 +82,7 @@ fn mpmc_survives_any_scribbling() {
     for _ in 0..300 {
         let name = unique("hostile");
         let options = mpmc::Sender::options().mode(OpenMode::CreateNew).capacity(8).lanes(2);
-        let sender = options.max_len(40).open(&*name).unwrap();
+        let sender = options.message_size(40).open(&*name).unwrap();
         let receiver = mpmc::Receiver::open(&*name).unwrap();
         let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
         let mut words = vec![128, 256, 384, 512, 640, 656, 4096, 4224, 4352, 4480, 12288, 12296];

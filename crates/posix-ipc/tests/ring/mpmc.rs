@@ -23,7 +23,7 @@ fn messages_of_every_length_arrive_as_sent() {
 #[test]
 fn higher_priorities_come_first_and_equal_ones_in_order() {
     let name = unique("lanes");
-    let sender = Sender::options().mode(OpenMode::CreateNew).lanes(32).capacity(4).max_len(8);
+    let sender = Sender::options().mode(OpenMode::CreateNew).lanes(32).capacity(4).message_size(8);
     let sender = sender.open(&*name).unwrap();
     let receiver = Receiver::open(&*name).unwrap();
     for (message, priority) in [(b"a", 0), (b"b", 31), (b"c", 5), (b"d", 31), (b"e", 0)] {
@@ -39,7 +39,7 @@ fn higher_priorities_come_first_and_equal_ones_in_order() {
 #[test]
 fn a_full_lane_says_so_and_others_are_not_full() {
     let name = unique("full");
-    let sender = Sender::options().mode(OpenMode::CreateNew).lanes(2).capacity(4).max_len(8);
+    let sender = Sender::options().mode(OpenMode::CreateNew).lanes(2).capacity(4).message_size(8);
     let sender = sender.open(&*name).unwrap();
     let receiver = Receiver::open(&*name).unwrap();
     (0..4).for_each(|_| sender.try_send(b"x", 0).unwrap());
@@ -131,12 +131,12 @@ fn expectations_are_checked() {
     let name = unique("expect");
     let sender = Sender::create(&*name, 64, 100).unwrap();
     assert_eq!(sender.participants(), 1);
-    for (capacity, max_len) in [(128, 100), (32, 100), (64, 99), (64, 200)] {
-        let error = Receiver::open_or_create(&*name, capacity, max_len).unwrap_err();
+    for (capacity, message_size) in [(128, 100), (32, 100), (64, 99), (64, 200)] {
+        let error = Receiver::open_or_create(&*name, capacity, message_size).unwrap_err();
         assert!(matches!(error, Error::Mismatch { .. }), "{error}");
     }
     let receiver = Receiver::open_or_create(&*name, 60, 100).unwrap();
-    assert_eq!((receiver.capacity(), receiver.max_len(), receiver.lanes()), (64, 100, 1));
+    assert_eq!((receiver.capacity(), receiver.message_size(), receiver.lanes()), (64, 100, 1));
     assert_eq!(sender.participants(), 2);
     drop(receiver);
     assert_eq!(sender.participants(), 1);

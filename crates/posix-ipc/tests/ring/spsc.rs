@@ -16,7 +16,7 @@ fn bytes(seed: u64, len: usize) -> Vec<u8> {
 #[test]
 fn messages_of_every_length_arrive_as_sent_and_in_order() {
     let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
-    let max = sender.max_len();
+    let max = sender.message_size();
     assert_eq!(max, 4088);
     for round in 0..3 {
         for len in (0..300).chain([511, 512, 1000, 2000, 4000, max - 1, max]) {
@@ -206,7 +206,7 @@ fn expectations_are_checked_and_change_nothing() {
     for capacity in [4096, 16384] {
         let error = Receiver::open_or_create(&*name, capacity).unwrap_err();
         let Error::Mismatch { property, expected, found, .. } = error else { panic!("{error}") };
-        assert_eq!((property, expected, found), ("capacity", capacity, 8192));
+        assert_eq!((property, expected, found), ("capacity", capacity as u64, 8192));
     }
     let receiver = Receiver::open_or_create(&*name, 8000).unwrap();
     assert_eq!(receiver.disposition(), Disposition::Opened);

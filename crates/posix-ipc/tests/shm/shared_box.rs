@@ -102,7 +102,7 @@ pub(crate) fn box_user(arguments: &[String]) {
     for _ in 0..200 {
         let options = SharedMemory::options().mode(OpenMode::OpenOrCreate).cleanup(Cleanup::Keep);
         let init = || [AtomicU64::new(1_000), AtomicU64::new(0)];
-        let value = SharedBox::open_with(options, &arguments[0], TAG, init).unwrap();
+        let value = SharedBox::open_with(&options, &arguments[0], TAG, init).unwrap();
         created += u32::from(value.disposition() == Disposition::Created);
         value[1].fetch_add(1, Ordering::Relaxed);
         assert!(value[0].load(Ordering::Relaxed) == 1_000, "half-made");

@@ -23,7 +23,7 @@ pub(crate) fn make(prefix: &str) -> Result<Box<dyn Kind>, String> {
     let options = mpmc::Receiver::options()
         .mode(posix_ipc::OpenMode::CreateNew)
         .capacity(32)
-        .max_len(LONGEST)
+        .message_size(LONGEST)
         .lanes(SENDERS as u32);
     let receiver = options.open(format!("{prefix}-mpmc"));
     Ok(Box::new(Ring {

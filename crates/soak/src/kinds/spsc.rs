@@ -8,7 +8,7 @@ use super::{Kind, Totals};
 use crate::ledger::{Ledger, Message, Promise, Uncertain};
 use crate::worker::{PATIENCE, Worker, fail};
 
-const CAPACITY: u64 = 16 * 1024;
+const CAPACITY: usize = 16 * 1024;
 /// The longest message; the ring holds a handful of these, so that it runs full and wraps.
 const LONGEST: usize = 3000;
 

@@ -14,7 +14,7 @@ use crate::exit::{Failure, Outcome, Status};
 
 /// How long one side waits for the other before it gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
-const RING: u64 = 4 << 20;
+const RING: usize = 4 << 20;
 const QUEUE: usize = 10;
 
 /// What the first byte of a message says: send it back, count it, tell the count.

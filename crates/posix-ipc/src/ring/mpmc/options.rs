@@ -31,17 +31,17 @@ use crate::ring::segment::{Expected, Segment, TOO_LARGE};
 ///     .mode(OpenMode::OpenOrCreate)
 ///     .cleanup(Cleanup::LastUser)
 ///     .capacity(64)
-///     .max_len(100)
+///     .message_size(100)
 ///     .lanes(2)
 ///     .open(&name)?;
-/// assert_eq!((sender.capacity(), sender.max_len(), sender.lanes()), (64, 100, 2));
+/// assert_eq!((sender.capacity(), sender.message_size(), sender.lanes()), (64, 100, 2));
 /// # Ok::<(), posix_ipc::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Options<E> {
     common: Common,
-    capacity: Option<u64>,
-    max_len: Option<usize>,
+    capacity: Option<usize>,
+    message_size: Option<usize>,
     lanes: Option<u32>,
     fenced: bool,
     populate: bool,
@@ -50,15 +50,15 @@ pub struct Options<E> {
     end: PhantomData<fn() -> E>,
 }
 
-const DEFAULT_CAPACITY: u64 = 1024;
-const DEFAULT_MAX_LEN: usize = 240;
+const DEFAULT_CAPACITY: usize = 1024;
+const DEFAULT_MESSAGE_SIZE: usize = 240;
 
 impl<E> Options<E> {
     pub(super) fn new() -> Self {
         Self {
             common: Common::default(),
             capacity: None,
-            max_len: None,
+            message_size: None,
             lanes: None,
             fenced: false,
             populate: true,
@@ -73,18 +73,18 @@ impl<E> Options<E> {
     /// Sets how many messages each lane holds, rounded up to a power of two; 1024 by default. A
     /// ring that exists has to have as many.
     #[must_use]
-    pub fn capacity(mut self, messages: u64) -> Self {
+    pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = Some(messages);
         self
     }
 
-    /// Sets the length of the longest message; 240 bytes by default. A ring that exists has to
-    /// have the same.
+    /// Sets how many bytes a message may have; 240 by default. A ring that exists has to have
+    /// the same.
     ///
     /// Every message takes that much memory, and 16 bytes, up to a multiple of 64.
     #[must_use]
-    pub fn max_len(mut self, bytes: usize) -> Self {
-        self.max_len = Some(bytes);
+    pub fn message_size(mut self, bytes: usize) -> Self {
+        self.message_size = Some(bytes);
         self
     }
 
@@ -132,12 +132,12 @@ impl<E> Options<E> {
     }
 
     /// Opens or creates the ring, and takes a seat at it.
-    fn sit_at(self, name: Name) -> Result<Arc<Participant>> {
+    fn sit_at(&self, name: Name) -> Result<Arc<Participant>> {
         let fences = if self.fenced { Fences::Both } else { negotiate(None) };
         let wanted = self.geometry(fences)?;
         let expected = Expected {
             capacity: self.capacity.map(|_| wanted.capacity),
-            max_len: self.max_len.map(|_| wanted.max_len),
+            max_len: self.message_size.map(|_| wanted.max_len),
             lanes: self.lanes,
         };
         let new = (self.common.mode != OpenMode::OpenExisting).then_some(wanted);
@@ -147,23 +147,23 @@ impl<E> Options<E> {
     }
 
     fn geometry(&self, fences: Fences) -> Result<Geometry> {
-        let slots = self.capacity.unwrap_or(DEFAULT_CAPACITY);
+        let slots = self.capacity.unwrap_or(DEFAULT_CAPACITY) as u64;
         let lanes = self.lanes.unwrap_or(1);
-        let max_len = self.max_len.unwrap_or(DEFAULT_MAX_LEN) as u64;
+        let message_size = self.message_size.unwrap_or(DEFAULT_MESSAGE_SIZE) as u64;
         let check = |argument, value, min, max| match (min..=max).contains(&value) {
             true => Ok(()),
             false => Err(Error::OutOfRange { argument, value, min, max }),
         };
         check("capacity", slots, 0, SLOTS_MAX)?;
-        check("longest message", max_len, 0, u64::from(MESSAGE_MAX))?;
+        check("message size", message_size, 0, u64::from(MESSAGE_MAX))?;
         check("number of lanes", u64::from(lanes), 1, u64::from(LANES_MAX))?;
-        u32::try_from(max_len)
+        u32::try_from(message_size)
             .ok()
             .and_then(|len| Geometry::mpmc(slots, len, lanes, fences == Fences::Sleeper))
             .ok_or(Error::Argument { argument: "capacity", reason: "the ring would be too large" })
     }
 
-    fn sit(self, segment: Segment, fences: Fences) -> Result<Arc<Participant>> {
+    fn sit(&self, segment: Segment, fences: Fences) -> Result<Arc<Participant>> {
         let shared = map(&segment, fences, self.populate)?;
         Participant::arrive(shared, segment, self.interval, self.spin).map(Arc::new)
     }
@@ -176,11 +176,11 @@ impl Options<Sender> {
     ///
     /// - [`Error::Os`] with `EEXIST` or `ENOENT` as the [mode](Self::mode) says; with `ENOSPC` if
     ///   there is no memory; with `EBUSY` if 1024 participants are there already.
-    /// - [`Error::Mismatch`] if the ring has another capacity, message length or number of lanes
+    /// - [`Error::Mismatch`] if the ring has another capacity, message size or number of lanes
     ///   than asked for.
     /// - [`Error::Foreign`] if what stands under the name is no mpmc ring of this format.
     /// - [`Error::OutOfRange`] if a number is out of range.
-    pub fn open(self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Sender> {
+    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Sender> {
         self.sit_at(name.try_into().map_err(Into::into)?).map(Sender::new)
     }
 }
@@ -192,11 +192,11 @@ impl Options<Receiver> {
     ///
     /// - [`Error::Os`] with `EEXIST` or `ENOENT` as the [mode](Self::mode) says; with `ENOSPC` if
     ///   there is no memory; with `EBUSY` if 1024 participants are there already.
-    /// - [`Error::Mismatch`] if the ring has another capacity, message length or number of lanes
+    /// - [`Error::Mismatch`] if the ring has another capacity, message size or number of lanes
     ///   than asked for.
     /// - [`Error::Foreign`] if what stands under the name is no mpmc ring of this format.
     /// - [`Error::OutOfRange`] if a number is out of range.
-    pub fn open(self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Receiver> {
+    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Receiver> {
         self.sit_at(name.try_into().map_err(Into::into)?).map(Receiver::new)
     }
 }
@@ -235,8 +235,8 @@ fn map(segment: &Segment, fences: Fences, populate: bool) -> Result<Shared> {
 /// assert_eq!(clone.receive_vec()?.0, b"to whoever comes first");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn pair(capacity: u64, max_len: usize) -> Result<(Sender, Receiver)> {
-    let options = Options::<Sender>::new().capacity(capacity).max_len(max_len);
+pub fn pair(capacity: usize, message_size: usize) -> Result<(Sender, Receiver)> {
+    let options = Options::<Sender>::new().capacity(capacity).message_size(message_size);
     let fences = negotiate(None);
     let segment = Segment::anonymous(options.geometry(fences)?)?;
     let other = segment.again()?;

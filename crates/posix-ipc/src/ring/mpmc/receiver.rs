@@ -52,17 +52,18 @@ impl Receiver {
         Options::new()
     }
 
-    /// Creates a ring that holds `capacity` messages of up to `max_len` bytes.
+    /// Creates a ring that holds `capacity` messages of up to `message_size` bytes.
     ///
     /// # Errors
     ///
     /// As [`Options::open`]; `EEXIST` if the name exists.
     pub fn create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
-        max_len: usize,
+        capacity: usize,
+        message_size: usize,
     ) -> Result<Self> {
-        Self::options().mode(OpenMode::CreateNew).capacity(capacity).max_len(max_len).open(name)
+        let options = Self::options().mode(OpenMode::CreateNew);
+        options.capacity(capacity).message_size(message_size).open(name)
     }
 
     /// Opens a ring that exists, whatever its capacity.
@@ -74,7 +75,7 @@ impl Receiver {
         Self::options().open(name)
     }
 
-    /// Opens a ring that holds `capacity` messages of up to `max_len` bytes, which is created if
+    /// Opens a ring that holds `capacity` messages of up to `message_size` bytes, which is created if
     /// the name does not exist.
     ///
     /// # Errors
@@ -82,11 +83,11 @@ impl Receiver {
     /// As [`Options::open`].
     pub fn open_or_create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
-        max_len: usize,
+        capacity: usize,
+        message_size: usize,
     ) -> Result<Self> {
         let options = Self::options().mode(OpenMode::OpenOrCreate);
-        options.capacity(capacity).max_len(max_len).open(name)
+        options.capacity(capacity).message_size(message_size).open(name)
     }
 
     /// Receives the oldest message of the highest priority into `buffer`, waiting for one if
@@ -308,12 +309,12 @@ impl Receiver {
     }
 
     /// Messages that each lane holds.
-    pub fn capacity(&self) -> u64 {
+    pub fn capacity(&self) -> usize {
         1 << self.participant.shared.slots().shift()
     }
 
-    /// Bytes of the longest message.
-    pub fn max_len(&self) -> usize {
+    /// How many bytes a message may have.
+    pub fn message_size(&self) -> usize {
         self.participant.shared.slots().max_len()
     }
 

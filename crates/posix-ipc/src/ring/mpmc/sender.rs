@@ -46,17 +46,18 @@ impl Sender {
         Options::new()
     }
 
-    /// Creates a ring that holds `capacity` messages of up to `max_len` bytes.
+    /// Creates a ring that holds `capacity` messages of up to `message_size` bytes.
     ///
     /// # Errors
     ///
     /// As [`Options::open`]; `EEXIST` if the name exists.
     pub fn create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
-        max_len: usize,
+        capacity: usize,
+        message_size: usize,
     ) -> Result<Self> {
-        Self::options().mode(OpenMode::CreateNew).capacity(capacity).max_len(max_len).open(name)
+        let options = Self::options().mode(OpenMode::CreateNew);
+        options.capacity(capacity).message_size(message_size).open(name)
     }
 
     /// Opens a ring that exists, whatever its capacity.
@@ -68,7 +69,7 @@ impl Sender {
         Self::options().open(name)
     }
 
-    /// Opens a ring that holds `capacity` messages of up to `max_len` bytes, which is created if
+    /// Opens a ring that holds `capacity` messages of up to `message_size` bytes, which is created if
     /// the name does not exist.
     ///
     /// # Errors
@@ -76,18 +77,18 @@ impl Sender {
     /// As [`Options::open`].
     pub fn open_or_create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
-        max_len: usize,
+        capacity: usize,
+        message_size: usize,
     ) -> Result<Self> {
         let options = Self::options().mode(OpenMode::OpenOrCreate);
-        options.capacity(capacity).max_len(max_len).open(name)
+        options.capacity(capacity).message_size(message_size).open(name)
     }
 
     /// Sends a message, waiting for room if its lane is full.
     ///
     /// # Errors
     ///
-    /// - [`SendError::TooLong`] if it is longer than [`max_len`](Self::max_len).
+    /// - [`SendError::TooLong`] if it is longer than [`message_size`](Self::message_size).
     /// - [`SendError::NoSuchLane`] if the priority is not below [`lanes`](Self::lanes).
     /// - [`SendError::Corrupt`] if the ring's memory was damaged.
     #[inline]
@@ -185,12 +186,12 @@ impl Sender {
     }
 
     /// Messages that each lane holds.
-    pub fn capacity(&self) -> u64 {
+    pub fn capacity(&self) -> usize {
         1 << self.participant.shared.slots().shift()
     }
 
-    /// Bytes of the longest message.
-    pub fn max_len(&self) -> usize {
+    /// How many bytes a message may have.
+    pub fn message_size(&self) -> usize {
         self.participant.shared.slots().max_len()
     }
 

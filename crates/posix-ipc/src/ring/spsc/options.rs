@@ -32,19 +32,19 @@ use crate::ring::segment::{Expected, Segment, TOO_LARGE};
 /// use posix_ipc::{Cleanup, Name, OpenMode};
 ///
 /// let name = Name::unique("doc-spsc-options");
-/// let options = || spsc::Sender::options()
+/// let options = spsc::Sender::options()
 ///     .mode(OpenMode::OpenOrCreate)
 ///     .cleanup(Cleanup::LastUser)
 ///     .capacity(1 << 20);
-/// let sender = options().open(&name)?;
+/// let sender = options.open(&name)?;
 /// assert_eq!(sender.capacity(), 1 << 20);
-/// assert!(options().open(&name).is_err(), "there is one sender at a time");
+/// assert!(options.open(&name).is_err(), "there is one sender at a time");
 /// # Ok::<(), posix_ipc::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Options<E> {
     common: Common,
-    capacity: Option<u64>,
+    capacity: Option<usize>,
     fenced: bool,
     populate: bool,
     patience: Patience,
@@ -52,7 +52,7 @@ pub struct Options<E> {
 }
 
 /// The capacity of a ring that is created without saying.
-const DEFAULT_CAPACITY: u64 = 1 << 20;
+const DEFAULT_CAPACITY: usize = 1 << 20;
 
 impl<E> Options<E> {
     pub(super) fn new() -> Self {
@@ -73,8 +73,8 @@ impl<E> Options<E> {
     ///
     /// Well above the processor's second-level cache it is fastest for messages from 1 KiB on.
     #[must_use]
-    pub fn capacity(mut self, capacity: u64) -> Self {
-        self.capacity = Some(capacity);
+    pub fn capacity(mut self, bytes: usize) -> Self {
+        self.capacity = Some(bytes);
         self
     }
 
@@ -137,7 +137,7 @@ impl<E> Options<E> {
     }
 
     fn geometry(&self, fences: Fences) -> Result<Geometry> {
-        let capacity = self.capacity.unwrap_or(DEFAULT_CAPACITY);
+        let capacity = self.capacity.unwrap_or(DEFAULT_CAPACITY) as u64;
         let page = rustix::param::page_size() as u64;
         Geometry::spsc(capacity, page, fences == Fences::Sleeper).ok_or(Error::OutOfRange {
             argument: "capacity",
@@ -149,7 +149,7 @@ impl<E> Options<E> {
 
     /// Takes an end; `attach` makes its algorithm.
     fn take<A>(
-        self,
+        &self,
         end: End,
         (segment, fences): (Segment, Fences),
         attach: impl FnOnce(Arc<Shared>) -> Result<A, Corrupt>,
@@ -163,7 +163,8 @@ impl<E> Options<E> {
         let shared = Arc::new(map(&segment, fences, self.populate)?);
         let attached = attach(Arc::clone(&shared))
             .map_err(|_| segment.foreign("its indices are damaged: remove it"))?;
-        let attachment = Attachment::new(shared, end, liveness, segment.memory, self.patience);
+        let attachment =
+            Attachment::new(shared, end, liveness, segment.memory, self.patience.clone());
         Ok((attached, attachment))
     }
 }
@@ -178,12 +179,12 @@ impl Options<Sender> {
     /// - [`Error::Mismatch`] if the ring has another capacity than asked for.
     /// - [`Error::Foreign`] if what stands under the name is no spsc ring of this format.
     /// - [`Error::OutOfRange`] if the capacity is over 2 GiB.
-    pub fn open(self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Sender> {
+    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Sender> {
         let found = self.find(name.try_into().map_err(Into::into)?)?;
         self.send(found)
     }
 
-    fn send(self, found: (Segment, Fences)) -> Result<Sender> {
+    fn send(&self, found: (Segment, Fences)) -> Result<Sender> {
         let (producer, attachment) = self.take(End::Sender, found, Producer::attach)?;
         Ok(Sender::new(producer, attachment))
     }
@@ -199,12 +200,12 @@ impl Options<Receiver> {
     /// - [`Error::Mismatch`] if the ring has another capacity than asked for.
     /// - [`Error::Foreign`] if what stands under the name is no spsc ring of this format.
     /// - [`Error::OutOfRange`] if the capacity is over 2 GiB.
-    pub fn open(self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Receiver> {
+    pub fn open(&self, name: impl TryInto<Name, Error: Into<Error>>) -> Result<Receiver> {
         let found = self.find(name.try_into().map_err(Into::into)?)?;
         self.receive(found)
     }
 
-    fn receive(self, found: (Segment, Fences)) -> Result<Receiver> {
+    fn receive(&self, found: (Segment, Fences)) -> Result<Receiver> {
         let (consumer, attachment) = self.take(End::Receiver, found, Consumer::attach)?;
         Ok(Receiver::new(consumer, attachment))
     }
@@ -255,7 +256,7 @@ fn map(segment: &Segment, fences: Fences, populate: bool) -> Result<Shared> {
 /// thread.join().expect("the thread does not panic")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn pair(capacity: u64) -> Result<(Sender, Receiver)> {
+pub fn pair(capacity: usize) -> Result<(Sender, Receiver)> {
     let options = Options::<Sender>::new().capacity(capacity);
     let fences = negotiate(None);
     let segment = Segment::anonymous(options.geometry(fences)?)?;

@@ -47,7 +47,7 @@ impl Receiver {
     /// # Errors
     ///
     /// As [`Options::open`]; `EEXIST` if the name exists.
-    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: u64) -> Result<Self> {
+    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: usize) -> Result<Self> {
         Self::options().mode(OpenMode::CreateNew).capacity(capacity).open(name)
     }
 
@@ -68,7 +68,7 @@ impl Receiver {
     /// As [`Options::open`].
     pub fn open_or_create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
+        capacity: usize,
     ) -> Result<Self> {
         Self::options().mode(OpenMode::OpenOrCreate).capacity(capacity).open(name)
     }
@@ -261,13 +261,14 @@ impl Receiver {
     }
 
     /// Bytes that the ring holds; see [`Sender::capacity`](super::Sender::capacity).
-    pub fn capacity(&self) -> u64 {
-        self.consumer.shared.region().size()
+    pub fn capacity(&self) -> usize {
+        // It is mapped, so it fits.
+        self.consumer.shared.region().size() as usize
     }
 
-    /// Bytes of the longest message that can come.
-    pub fn max_len(&self) -> usize {
-        (self.capacity() - crate::ring::layout::RECORD_HEADER) as usize
+    /// How many bytes a message may have; a receive buffer needs no more.
+    pub fn message_size(&self) -> usize {
+        self.capacity() - crate::ring::layout::RECORD_HEADER as usize
     }
 
     /// Bytes that were sent and are not received yet.
@@ -275,8 +276,9 @@ impl Receiver {
     /// # Errors
     ///
     /// [`Corrupt`] if the ring's memory was damaged.
-    pub fn backlog(&mut self) -> Result<u64, Corrupt> {
-        self.consumer.backlog()
+    pub fn backlog(&mut self) -> Result<usize, Corrupt> {
+        // No more than the capacity.
+        self.consumer.backlog().map(|bytes| bytes as usize)
     }
 
     /// Whether the sender is there, asking the kernel.

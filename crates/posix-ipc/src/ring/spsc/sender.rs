@@ -50,7 +50,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`Options::open`]; `EEXIST` if the name exists.
-    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: u64) -> Result<Self> {
+    pub fn create(name: impl TryInto<Name, Error: Into<Error>>, capacity: usize) -> Result<Self> {
         Self::options().mode(OpenMode::CreateNew).capacity(capacity).open(name)
     }
 
@@ -71,7 +71,7 @@ impl Sender {
     /// As [`Options::open`].
     pub fn open_or_create(
         name: impl TryInto<Name, Error: Into<Error>>,
-        capacity: u64,
+        capacity: usize,
     ) -> Result<Self> {
         Self::options().mode(OpenMode::OpenOrCreate).capacity(capacity).open(name)
     }
@@ -80,7 +80,7 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// - [`SendError::TooLong`] if it is longer than [`max_len`](Self::max_len).
+    /// - [`SendError::TooLong`] if it is longer than [`message_size`](Self::message_size).
     /// - [`SendError::PeerGone`] if there is no room and the receiver has died or left, within
     ///   the [liveness interval](Options::liveness_interval).
     /// - [`SendError::Corrupt`] if the ring's memory was damaged.
@@ -255,15 +255,16 @@ impl Sender {
         }
     }
 
-    /// Bytes of the longest message that the ring takes: its capacity less 8.
-    pub fn max_len(&self) -> usize {
+    /// How many bytes a message may have: the capacity less 8.
+    pub fn message_size(&self) -> usize {
         self.producer.max_len()
     }
 
     /// Bytes that the ring holds, 8 of them per message for its length, and up to 7 so that
     /// the next message starts at a multiple of 8.
-    pub fn capacity(&self) -> u64 {
-        self.producer.shared.region().size()
+    pub fn capacity(&self) -> usize {
+        // It is mapped, so it fits.
+        self.producer.shared.region().size() as usize
     }
 
     /// Bytes that were sent and are not received yet, counted as for [`capacity`](Self::capacity).
@@ -271,8 +272,9 @@ impl Sender {
     /// # Errors
     ///
     /// [`Corrupt`] if the ring's memory was damaged.
-    pub fn backlog(&mut self) -> Result<u64, Corrupt> {
-        self.producer.backlog()
+    pub fn backlog(&mut self) -> Result<usize, Corrupt> {
+        // No more than the capacity.
+        self.producer.backlog().map(|bytes| bytes as usize)
     }
 
     /// Whether the receiver is there, asking the kernel.
