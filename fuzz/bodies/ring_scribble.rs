@@ -96,7 +96,7 @@ fn mpmc_ring(mut program: Program<'_>) {
             5 => drop(receiver.try_receive(&mut [0; 8])),
             6 => {
                 if let Ok(Some((message, lane))) = receiver.try_receive_vec() {
-                    assert!(message.len() <= 40 && lane < 2);
+                    assert!(message.len() <= 40 && lane.get() < 2);
                 }
             }
             7 => drop(receiver.peek_timeout(MOMENT)),

@@ -212,8 +212,8 @@ impl Channel for Mpmc {
 
     #[inline(always)]
     fn receive(&mut self, buffer: &mut [u8]) {
-        let received = self.receiver.receive(buffer).expect("the ring is whole");
-        assert_eq!(received.len, buffer.len());
+        let (length, _) = self.receiver.receive(buffer).expect("the ring is whole");
+        assert_eq!(length, buffer.len());
     }
 }
 

@@ -23,6 +23,8 @@ mod kind;
 mod limits;
 mod name;
 mod open_mode;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+mod priority;
 
 #[cfg(target_os = "linux")]
 pub mod inspect;
@@ -41,7 +43,7 @@ pub use identity::Identity;
 pub use kind::Kind;
 pub use limits::{Limits, limits};
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
-pub use mq::{MessageQueue, Priority};
+pub use mq::MessageQueue;
 #[cfg(target_os = "linux")]
 pub use mutex::RobustMutex;
 pub use name::{Name, NameError, NameErrorReason};
@@ -49,5 +51,7 @@ pub use open_mode::{Disposition, OpenMode};
 /// The number of a system's error, as rustix knows it.
 #[doc(no_inline)]
 pub use posix_ipc_sys::io::Errno;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+pub use priority::{Priority, PriorityError};
 pub use sem::Semaphore;
 pub use shm::SharedMemory;

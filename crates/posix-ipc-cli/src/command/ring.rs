@@ -142,7 +142,9 @@ fn send(
             SendError::Full | SendError::TimedOut => {
                 Failure::timed_out(format!("ring {name} is full"))
             }
-            SendError::NoSuchLane { .. } => Failure::usage(format!("{name}: {error}")),
+            SendError::Priority(_) | SendError::NoSuchLane { .. } => {
+                Failure::usage(format!("{name}: {error}"))
+            }
             other => Failure::said(Status::Failed, format!("cannot send to {name}: {other}")),
         })?;
         messages += 1;
@@ -188,11 +190,12 @@ fn receive(name: &Name, amount: &AmountArgs, out: &mut Out) -> Outcome {
                     Wait::Within(timeout) => receiver.receive_timeout(&mut buffer, timeout),
                     Wait::Ever => receiver.receive(&mut buffer).map(Some),
                 };
-                let Some(received) = received.map_err(|error| failure(name, error))? else {
+                let Some((length, priority)) = received.map_err(|error| failure(name, error))?
+                else {
                     return Ok(false);
                 };
-                let data = buffer.get(..received.len).unwrap_or_default();
-                format.print(&Message { index, data, priority: received.priority }, out)?;
+                let data = buffer.get(..length).unwrap_or_default();
+                format.print(&Message { index, data, priority: priority.get() }, out)?;
                 Ok(true)
             })
         }

@@ -9,7 +9,7 @@ impl From<ring::SendError> for TransportError {
         match error {
             ring::SendError::Full => Self::Full,
             ring::SendError::TimedOut => Self::TimedOut,
-            ring::SendError::TooLong { len, max } => Self::TooLong { length: len, max },
+            ring::SendError::TooLong { length, max } => Self::TooLong { length, max },
             ring::SendError::PeerGone => Self::Closed,
             other => Self::failed(other),
         }
@@ -128,6 +128,6 @@ impl ReceiveFrames for mpmc::Receiver {
             Wait::Forever => Some(self.receive(buffer)?),
             Wait::Until(deadline) => self.receive_deadline(buffer, deadline)?,
         };
-        Ok(received.map(|mpmc::Received { len, priority }| Arrival { length: len, priority }))
+        Ok(received.map(|(length, priority)| Arrival { length, priority: priority.get() }))
     }
 }

@@ -4,8 +4,8 @@ use std::iter::FusedIterator;
 use std::ops::Range;
 
 use super::MessageQueue;
-use super::priority::Priority;
 use crate::error::Result;
+use crate::priority::Priority;
 
 impl MessageQueue {
     /// Receives for ever, waiting for each message.
@@ -39,15 +39,47 @@ impl MessageQueue {
     ///
     /// ```
     /// # use posix_ipc::{MessageQueue, Name};
-    /// # let queue = MessageQueue::create(Name::unique("doc-mq-drain"), 4, 64)?;
+    /// # let queue = MessageQueue::create(Name::unique("doc-mq-try-messages"), 4, 64)?;
     /// queue.send(b"one", 0)?;
     /// queue.send(b"two", 0)?;
-    /// let all: Vec<_> = queue.drain().collect::<Result<_, _>>()?;
+    /// let all: Vec<_> = queue.try_messages().collect::<Result<_, _>>()?;
     /// assert_eq!(all.len(), 2);
     /// # Ok::<(), posix_ipc::Error>(())
     /// ```
-    pub fn drain(&self) -> Drain<'_> {
-        Drain { queue: self, scratch: Vec::new(), done: false }
+    pub fn try_messages(&self) -> TryMessages<'_> {
+        TryMessages { queue: self, scratch: Vec::new(), done: false }
+    }
+
+    /// Receives until the queue is empty, without waiting, and calls `each` with every message and
+    /// its priority; returns how many they were.
+    ///
+    /// One buffer serves for all of them. While others send, this may go on for ever.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_receive`](Self::try_receive); `each` has got the messages before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use posix_ipc::{MessageQueue, Name};
+    /// # let queue = MessageQueue::create(Name::unique("doc-mq-drain"), 4, 64)?;
+    /// queue.send(b"one", 0)?;
+    /// queue.send(b"three", 0)?;
+    /// let mut bytes = 0;
+    /// assert_eq!(queue.drain(|message, _priority| bytes += message.len())?, 2);
+    /// assert_eq!(bytes, 8);
+    /// # Ok::<(), posix_ipc::Error>(())
+    /// ```
+    pub fn drain(&self, mut each: impl FnMut(&[u8], Priority)) -> Result<usize> {
+        let mut message = Vec::new();
+        let mut count = 0;
+        while let Some((_, priority)) = self.try_receive(&mut message)? {
+            each(&message, priority);
+            message.clear();
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Waits for a message and receives it together with those that are there already, as many
@@ -175,15 +207,15 @@ impl Iterator for Messages<'_> {
     }
 }
 
-/// Receives until the queue is empty; made by [`MessageQueue::drain`].
+/// Receives until the queue is empty; made by [`MessageQueue::try_messages`].
 #[derive(Debug)]
-pub struct Drain<'a> {
+pub struct TryMessages<'a> {
     queue: &'a MessageQueue,
     scratch: Vec<u8>,
     done: bool,
 }
 
-impl Iterator for Drain<'_> {
+impl Iterator for TryMessages<'_> {
     type Item = Result<(Vec<u8>, Priority)>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -197,4 +229,4 @@ impl Iterator for Drain<'_> {
     }
 }
 
-impl FusedIterator for Drain<'_> {}
+impl FusedIterator for TryMessages<'_> {}

@@ -5,10 +5,10 @@ use std::io;
 
 use rustix::io::Errno;
 
-use super::priority::{Priority, PriorityError};
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::name::Name;
+use crate::priority::{Priority, PriorityError};
 
 /// Why a message was not sent; the caller still has it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Buf;
 
-use super::batch::{Batch, Drain, Messages};
+use super::batch::{Batch, Messages, TryMessages};
 use super::error::SendError;
-use super::priority::Priority;
 use super::receive::ReceiveBuffer;
 use super::{Attributes, MessageQueue};
 use crate::error::{Error, Result};
 use crate::name::Name;
+use crate::priority::Priority;
 
 /// The sending half of a queue.
 ///
@@ -243,6 +243,19 @@ impl Sender {
     {
         self.queue.send_buf(message, priority)
     }
+
+    /// As [`MessageQueue::try_send_buf`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
+    where
+        B: Buf,
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        self.queue.try_send_buf(message, priority)
+    }
 }
 
 impl Receiver {
@@ -317,6 +330,15 @@ impl Receiver {
         self.queue.receive_deadline_realtime(buffer, deadline)
     }
 
+    /// As [`MessageQueue::try_receive_batch`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_receive_batch(&self, batch: &mut Batch) -> Result<usize> {
+        self.queue.try_receive_batch(batch)
+    }
+
     /// As [`MessageQueue::receive_batch`].
     ///
     /// # Errors
@@ -331,8 +353,17 @@ impl Receiver {
         self.queue.messages()
     }
 
+    /// As [`MessageQueue::try_messages`].
+    pub fn try_messages(&self) -> TryMessages<'_> {
+        self.queue.try_messages()
+    }
+
     /// As [`MessageQueue::drain`].
-    pub fn drain(&self) -> Drain<'_> {
-        self.queue.drain()
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn drain(&self, each: impl FnMut(&[u8], Priority)) -> Result<usize> {
+        self.queue.drain(each)
     }
 }

@@ -37,7 +37,6 @@ mod mio;
 mod notify;
 mod options;
 mod place;
-mod priority;
 mod receive;
 mod send;
 #[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
@@ -59,7 +58,8 @@ use crate::open_mode::{Disposition, OpenMode};
 
 #[cfg(all(feature = "tokio", not(any(target_os = "illumos", target_os = "solaris"))))]
 pub use self::tokio::{AsyncMessageQueue, MessageSink, MessageStream};
-pub use batch::{Batch, Drain, Messages};
+pub use crate::priority::{Priority, PriorityError};
+pub use batch::{Batch, Messages, TryMessages};
 pub use budget::{Budget, Shortage};
 pub use error::{NotifyError, SendError};
 pub use halves::{Receiver, Sender};
@@ -71,7 +71,6 @@ pub use options::MessageQueueOptions;
 #[cfg(target_os = "linux")]
 #[doc(inline)]
 pub use posix_ipc_sys::mq::real_time_signal;
-pub use priority::{Priority, PriorityError};
 pub use receive::ReceiveBuffer;
 /// A signal, as rustix knows it.
 #[doc(no_inline)]

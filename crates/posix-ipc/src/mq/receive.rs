@@ -9,10 +9,10 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::MessageQueue;
-use super::priority::Priority;
 use super::wait::{Outcome, PAST, wait};
 use crate::deadline::Deadline;
 use crate::error::Result;
+use crate::priority::Priority;
 
 /// Memory that a message is received into. Nothing is zeroed before.
 ///

@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use super::MessageQueue;
 use super::error::SendError;
-use super::priority::Priority;
 use super::wait::{Outcome, PAST, wait};
 use crate::deadline::Deadline;
 use crate::error::Error;
+use crate::priority::Priority;
 
 /// The pieces of a message that are looked at in one go.
 const PIECES: usize = 32;

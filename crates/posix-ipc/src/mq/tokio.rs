@@ -20,10 +20,10 @@ use tokio::task::coop;
 use super::MessageQueue;
 use super::eager::{Eager, TRIES};
 use super::error::SendError;
-use super::priority::Priority;
 use super::receive::ReceiveBuffer;
 use super::wait::Outcome;
 use crate::error::{Error, Result};
+use crate::priority::Priority;
 
 /// A message queue on tokio.
 ///

@@ -1,6 +1,9 @@
 //! What sending and receiving can fail with: [`SendError`], [`ReceiveError`], [`Corrupt`].
 
+use std::convert::Infallible;
 use std::io;
+
+use crate::priority::{Priority, PriorityError};
 
 /// A word in the ring's memory that cannot be: a peer is broken or hostile, or the memory was
 /// written by something else.
@@ -29,18 +32,21 @@ pub enum SendError {
     #[error("the ring stayed full until the deadline")]
     TimedOut,
     /// The message is longer than any that this ring takes.
-    #[error("a message of {len} bytes is too long: this ring takes up to {max}")]
+    #[error("a message of {length} bytes is too long: this ring takes up to {max}")]
     TooLong {
         /// Its length in bytes.
-        len: usize,
+        length: usize,
         /// The longest that is possible.
         max: usize,
     },
+    /// The priority is none; nothing was tried.
+    #[error(transparent)]
+    Priority(#[from] PriorityError),
     /// The ring has no lane of this priority.
     #[error("priority {priority} is out of range: this ring has {lanes} lanes")]
     NoSuchLane {
         /// The priority given.
-        priority: u32,
+        priority: Priority,
         /// How many lanes there are; priorities start at 0.
         lanes: u32,
     },
@@ -60,10 +66,10 @@ pub enum ReceiveError {
     #[error("the ring is empty and its sender is gone")]
     PeerGone,
     /// The message does not fit into the buffer; it stays in the ring.
-    #[error("the next message has {len} bytes and the buffer {buffer}")]
+    #[error("the next message has {length} bytes and the buffer {buffer}")]
     TooShort {
         /// The message's length in bytes.
-        len: usize,
+        length: usize,
         /// The buffer's.
         buffer: usize,
     },
@@ -72,12 +78,20 @@ pub enum ReceiveError {
     Corrupt(#[from] Corrupt),
 }
 
+impl From<Infallible> for SendError {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<SendError> for io::Error {
     fn from(error: SendError) -> Self {
         let kind = match error {
             SendError::Full => io::ErrorKind::WouldBlock,
             SendError::TimedOut => io::ErrorKind::TimedOut,
-            SendError::TooLong { .. } | SendError::NoSuchLane { .. } => io::ErrorKind::InvalidInput,
+            SendError::TooLong { .. } | SendError::Priority(_) | SendError::NoSuchLane { .. } => {
+                io::ErrorKind::InvalidInput
+            }
             SendError::PeerGone => io::ErrorKind::BrokenPipe,
             SendError::Corrupt(_) => io::ErrorKind::InvalidData,
         };

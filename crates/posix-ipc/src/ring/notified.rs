@@ -17,6 +17,7 @@ use super::error::ReceiveError;
 use super::{mpmc, spsc};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
+use crate::priority::Priority;
 
 /// What the bridge's thread waits for; it has what it needs of the ring.
 pub trait Source: Send + Sync + 'static {
@@ -215,7 +216,9 @@ impl Notified<mpmc::Receiver> {
     /// # Errors
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
-    pub fn try_receive_vec(&mut self) -> std::result::Result<Option<(Vec<u8>, u32)>, ReceiveError> {
+    pub fn try_receive_vec(
+        &mut self,
+    ) -> std::result::Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
         if let Some(message) = self.receiver.try_receive_vec()? {
             return Ok(Some(message));
         }

@@ -10,6 +10,7 @@ use super::notified::{Notified, Notifying};
 use super::{mpmc, spsc};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
+use crate::priority::Priority;
 
 /// A receiver whose messages are awaited on tokio, by the bridge of [`Notified`].
 ///
@@ -110,7 +111,7 @@ impl AsyncReceiver<mpmc::Receiver> {
     /// # Errors
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
-    pub async fn receive_vec(&mut self) -> std::result::Result<(Vec<u8>, u32), ReceiveError> {
+    pub async fn receive_vec(&mut self) -> std::result::Result<(Vec<u8>, Priority), ReceiveError> {
         loop {
             if let Some(message) = self.notified.try_receive_vec()? {
                 return Ok(message);

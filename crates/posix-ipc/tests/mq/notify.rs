@@ -120,10 +120,11 @@ fn no_message_is_missed_in_bursts_around_each_rearm() {
         let notification = queue.notify_fd().unwrap();
         let mut received = 0usize;
         let mut drain = || {
-            for message in queue.drain() {
-                assert_eq!(message.unwrap().0, received.to_ne_bytes());
+            let next = |message: &[u8], _| {
+                assert_eq!(message, received.to_ne_bytes());
                 received += 1;
-            }
+            };
+            queue.drain(next).unwrap();
             received < MESSAGES
         };
         while drain() {

@@ -129,14 +129,14 @@ fn waiting_receiver_gets_the_message() {
 }
 
 #[test]
-fn drain_ends_when_the_queue_is_empty_and_never_waits() {
+fn try_messages_end_when_the_queue_is_empty_and_never_wait() {
     let _watchdog = watchdog(60);
-    let name = unique("drain");
+    let name = unique("try-messages");
     let queue = small(&name);
     for (text, priority) in [("low", 1), ("high", 5), ("low too", 1)] {
         queue.send(text.as_bytes(), priority).unwrap();
     }
-    let mut drain = queue.drain();
+    let mut drain = queue.try_messages();
     let order: Vec<_> = drain.by_ref().map(|message| message.unwrap().0).collect();
     assert_eq!(order, [&b"high"[..], b"low", b"low too"]);
     queue.send(b"later", 0).unwrap();
@@ -151,9 +151,25 @@ fn iterators_return_errors_and_do_not_panic() {
     let options = posix_ipc::MessageQueue::options().access(posix_ipc::mq::Access::Send);
     let sender = options.open(&*name).unwrap();
     assert!(sender.messages().next().unwrap().is_err());
-    let mut drain = sender.drain();
+    let mut drain = sender.try_messages();
     assert!(drain.next().unwrap().is_err());
     assert!(drain.next().is_none(), "an error is the last item");
+    assert!(sender.drain(|_, _| unreachable!()).is_err());
+}
+
+#[test]
+fn drain_gives_every_message_with_its_priority_and_ends_when_the_queue_is_empty() {
+    let _watchdog = watchdog(60);
+    let name = unique("drain");
+    let queue = small(&name);
+    for (text, priority) in [("low", 1), ("", 3), ("high", 5)] {
+        queue.send(text.as_bytes(), priority).unwrap();
+    }
+    let mut got = Vec::new();
+    let count = queue.drain(|text, priority| got.push((text.to_vec(), priority.get()))).unwrap();
+    assert_eq!(count, 3);
+    assert_eq!(got, [(b"high".to_vec(), 5), (Vec::new(), 3), (b"low".to_vec(), 1)]);
+    assert_eq!(queue.drain(|_, _| unreachable!()).unwrap(), 0);
 }
 
 #[test]

@@ -28,8 +28,7 @@ pub(crate) fn patiently<T>(mut open: impl FnMut() -> Result<T>) -> Result<T> {
 /// Everything that is in the queue, with priorities.
 #[track_caller]
 pub(crate) fn contents(queue: &MessageQueue) -> Vec<(Vec<u8>, u32)> {
-    queue
-        .drain()
-        .map(|message| message.map(|(text, priority)| (text, priority.get())).unwrap())
-        .collect()
+    let mut all = Vec::new();
+    queue.drain(|text, priority| all.push((text.to_vec(), priority.get()))).unwrap();
+    all
 }

@@ -4,9 +4,13 @@ use std::time::{Duration, Instant};
 
 use posix_ipc::ring::mpmc::{self, Receiver, Sender};
 use posix_ipc::ring::{ReceiveError, SendError};
-use posix_ipc::{Error, OpenMode};
+use posix_ipc::{Error, OpenMode, Priority};
 use testutil::names::unique;
 use testutil::watchdog::watchdog;
+
+fn priority(number: u32) -> Priority {
+    Priority::new(number).unwrap()
+}
 
 #[test]
 fn messages_of_every_length_arrive_as_sent() {
@@ -14,10 +18,10 @@ fn messages_of_every_length_arrive_as_sent() {
     for len in 0..=300 {
         let message = vec![len as u8; len];
         sender.send(&message, 0).unwrap();
-        assert_eq!(receiver.receive_vec().unwrap(), (message, 0));
+        assert_eq!(receiver.receive_vec().unwrap(), (message, Priority::LOWEST));
     }
     let error = sender.send(&[0; 301], 0).unwrap_err();
-    assert_eq!(error, SendError::TooLong { len: 301, max: 300 });
+    assert_eq!(error, SendError::TooLong { length: 301, max: 300 });
 }
 
 #[test]
@@ -31,9 +35,12 @@ fn higher_priorities_come_first_and_equal_ones_in_order() {
     }
     let received: Vec<_> = std::iter::from_fn(|| receiver.try_receive_vec().unwrap()).collect();
     let expected = [(b"b", 31), (b"d", 31), (b"c", 5), (b"a", 0), (b"e", 0)];
-    assert_eq!(received, expected.map(|(message, lane)| (message.to_vec(), lane)));
+    assert_eq!(received, expected.map(|(message, lane)| (message.to_vec(), priority(lane))));
     let error = sender.send(b"f", 32).unwrap_err();
-    assert_eq!(error, SendError::NoSuchLane { priority: 32, lanes: 32 });
+    assert_eq!(error, SendError::NoSuchLane { priority: priority(32), lanes: 32 });
+    let error = sender.send(b"f", -1).unwrap_err();
+    assert_eq!(error, SendError::Priority(Priority::try_from(-1).unwrap_err()));
+    sender.send(b"f", Priority::LOWEST).unwrap();
 }
 
 #[test]
@@ -48,9 +55,33 @@ fn a_full_lane_says_so_and_others_are_not_full() {
     assert_eq!(sender.send_timeout(b"x", 0, timeout), Err(SendError::TimedOut));
     assert_eq!(sender.send_deadline(b"x", 0, Instant::now()), Err(SendError::TimedOut));
     sender.try_send(b"y", 1).unwrap();
-    assert_eq!(receiver.receive_vec().unwrap(), (b"y".to_vec(), 1));
+    assert_eq!(receiver.receive_vec().unwrap(), (b"y".to_vec(), priority(1)));
     receiver.receive_vec().unwrap();
     sender.try_send(b"x", 0).unwrap();
+}
+
+#[test]
+fn drain_gives_what_is_there_by_priority_and_a_panic_puts_the_message_back() {
+    let name = unique("drain");
+    let sender = Sender::options().mode(OpenMode::CreateNew).lanes(2).capacity(4);
+    let sender = sender.open(&*name).unwrap();
+    let receiver = Receiver::open(&*name).unwrap();
+    for (message, priority) in [(b"a", 0), (b"b", 1), (b"c", 0)] {
+        sender.send(message, priority).unwrap();
+    }
+    let mut got = Vec::new();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        receiver.drain(|message, priority| {
+            assert_ne!(priority, Priority::LOWEST, "as planned");
+            got.push(message.to_vec());
+        })
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(got, [b"b"]);
+    let more = |message: &mpmc::Record<'_>, _| got.push(message.to_vec());
+    assert_eq!(receiver.drain(more).unwrap(), 2);
+    assert_eq!(got, [b"b", b"a", b"c"]);
+    assert_eq!(receiver.drain(|_, _| unreachable!()).unwrap(), 0);
 }
 
 #[test]
@@ -59,7 +90,7 @@ fn a_short_buffer_puts_the_message_back_at_its_place() {
     sender.send(&[1; 50], 0).unwrap();
     sender.send(&[2; 5], 0).unwrap();
     let error = receiver.receive(&mut [0; 10]).unwrap_err();
-    assert_eq!(error, ReceiveError::TooShort { len: 50, buffer: 10 });
+    assert_eq!(error, ReceiveError::TooShort { length: 50, buffer: 10 });
     assert_eq!(receiver.receive_vec().unwrap().0, [1; 50]);
     assert_eq!(receiver.receive_vec().unwrap().0, [2; 5]);
 }

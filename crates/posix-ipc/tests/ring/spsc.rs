@@ -63,7 +63,7 @@ fn a_full_ring_says_so_and_takes_more_after_one_message_was_taken() {
 fn a_message_over_the_longest_is_refused_and_harms_nothing() {
     let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
     let error = sender.send(&[0; 4089]).unwrap_err();
-    assert_eq!(error, SendError::TooLong { len: 4089, max: 4088 });
+    assert_eq!(error, SendError::TooLong { length: 4089, max: 4088 });
     sender.send(b"next").unwrap();
     assert_eq!(receiver.receive_vec().unwrap(), b"next");
 }
@@ -73,7 +73,7 @@ fn a_short_buffer_leaves_the_message_there() {
     let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
     sender.send(b"twelve bytes").unwrap();
     let error = receiver.receive(&mut [0; 4]).unwrap_err();
-    assert_eq!(error, ReceiveError::TooShort { len: 12, buffer: 4 });
+    assert_eq!(error, ReceiveError::TooShort { length: 12, buffer: 4 });
     let mut buffer = [0; 64];
     assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(12)));
     assert_eq!(&buffer[..12], b"twelve bytes");

@@ -105,8 +105,8 @@ pub(crate) fn receive(worker: &mut Worker) {
         ledger.about_to_receive(worker.task.index);
         let received = receiver.receive_timeout(&mut buffer, PATIENCE);
         let received = received.unwrap_or_else(|error| fail(&error.to_string()));
-        let message = received.map(|received| {
-            let message = Message::decode(&buffer[..received.len]);
+        let message = received.map(|(length, _)| {
+            let message = Message::decode(&buffer[..length]);
             message.unwrap_or_else(|error| fail(&error))
         });
         ledger.received_by(worker.task.index, message);

@@ -47,7 +47,7 @@ impl Kind for Queue {
 
     fn audit(&mut self, totals: &mut Totals) -> Result<(), String> {
         let mut rest = Vec::new();
-        for message in self.queue.drain() {
+        for message in self.queue.try_messages() {
             let (bytes, _) = message.map_err(|error| error.to_string())?;
             rest.push(Message::decode(&bytes)?);
         }

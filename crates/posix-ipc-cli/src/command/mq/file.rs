@@ -57,7 +57,7 @@ pub(crate) fn take_all(
     mut write: impl FnMut(&Saved) -> Outcome,
 ) -> Outcome<Vec<Saved>> {
     let mut messages = Vec::new();
-    for received in queue.drain() {
+    for received in queue.try_messages() {
         let (data, priority) = received?;
         let message = Saved { priority: priority.get(), data };
         if let Err(failure) = write(&message) {

@@ -89,12 +89,8 @@ fn wait(name: &Name, timeout: Option<Duration>, out: &mut Out) -> Outcome {
 
 fn drain(name: &Name, out: &mut Out) -> Outcome {
     let queue = open(name, Access::Receive)?;
-    let (mut messages, mut bytes) = (0u64, 0u64);
-    for received in queue.drain() {
-        let (message, _) = received?;
-        messages += 1;
-        bytes += message.len() as u64;
-    }
+    let mut bytes = 0u64;
+    let messages = queue.drain(|message, _priority| bytes += message.len() as u64)? as u64;
     let text = format!("drained {} ({bytes} bytes)", counted(messages, "message", "messages"));
     let name = describe::name(name);
     out.done(&text, json!({ "name": name, "drained": messages, "bytes": bytes }))

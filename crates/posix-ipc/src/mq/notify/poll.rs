@@ -43,9 +43,7 @@ impl MessageQueue {
     /// queue.send(b"news", 0)?;
     /// // Or wait for `notification.as_fd()` with others, and call `rearm`.
     /// assert!(notification.wait_timeout(Duration::from_secs(10))?);
-    /// for message in queue.drain() {
-    ///     assert_eq!(message?.0, b"news");
-    /// }
+    /// queue.drain(|message, _priority| assert_eq!(message, b"news"))?;
     /// # Ok::<(), posix_ipc::Error>(())
     /// ```
     #[doc(alias = "mq_notify")]

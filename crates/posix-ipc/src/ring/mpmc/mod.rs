@@ -41,7 +41,7 @@ mod view;
 pub use self::{
     incidents::Incidents,
     options::{Options, pair},
-    receiver::{Received, Receiver},
+    receiver::Receiver,
     sender::Sender,
     view::Record,
 };

@@ -14,6 +14,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
+use crate::priority::Priority;
 use crate::ring::copy;
 use crate::ring::error::{Corrupt, ReceiveError};
 use crate::ring::wait::Spin;
@@ -30,15 +31,6 @@ pub struct Receiver {
     spin: Spin,
     /// Messages since the last wait.
     served: AtomicU32,
-}
-
-/// What was received into a buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Received {
-    /// Bytes of the message.
-    pub len: usize,
-    /// Its priority.
-    pub priority: u32,
 }
 
 impl Receiver {
@@ -91,14 +83,14 @@ impl Receiver {
     }
 
     /// Receives the oldest message of the highest priority into `buffer`, waiting for one if
-    /// there is none.
+    /// there is none; gives its length and its priority.
     ///
     /// # Errors
     ///
     /// - [`ReceiveError::TooShort`] if the buffer is; the message stays.
     /// - [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     #[inline]
-    pub fn receive(&self, buffer: &mut [u8]) -> Result<Received, ReceiveError> {
+    pub fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Priority), ReceiveError> {
         let ticket = match self.claim()? {
             Some(ticket) => ticket,
             // Without a deadline, a wait ends with a message.
@@ -113,7 +105,10 @@ impl Receiver {
     ///
     /// As [`receive`](Self::receive).
     #[inline]
-    pub fn try_receive(&self, buffer: &mut [u8]) -> Result<Option<Received>, ReceiveError> {
+    pub fn try_receive(
+        &self,
+        buffer: &mut [u8],
+    ) -> Result<Option<(usize, Priority)>, ReceiveError> {
         match self.claim()? {
             Some(ticket) => self.take(ticket, buffer).map(Some),
             None => Ok(None),
@@ -130,7 +125,7 @@ impl Receiver {
         &self,
         buffer: &mut [u8],
         timeout: Duration,
-    ) -> Result<Option<Received>, ReceiveError> {
+    ) -> Result<Option<(usize, Priority)>, ReceiveError> {
         match self.next(|| Deadline::after(timeout))? {
             Some(ticket) => self.take(ticket, buffer).map(Some),
             None => Ok(None),
@@ -147,7 +142,7 @@ impl Receiver {
         &self,
         buffer: &mut [u8],
         deadline: Instant,
-    ) -> Result<Option<Received>, ReceiveError> {
+    ) -> Result<Option<(usize, Priority)>, ReceiveError> {
         match self.next(|| Deadline::at(deadline))? {
             Some(ticket) => self.take(ticket, buffer).map(Some),
             None => Ok(None),
@@ -159,7 +154,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
-    pub fn receive_vec(&self) -> Result<(Vec<u8>, u32), ReceiveError> {
+    pub fn receive_vec(&self) -> Result<(Vec<u8>, Priority), ReceiveError> {
         match self.next(|| Deadline::Never)? {
             Some(ticket) => self.take_vec(ticket),
             None => Err(ReceiveError::PeerGone),
@@ -171,7 +166,7 @@ impl Receiver {
     /// # Errors
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
-    pub fn try_receive_vec(&self) -> Result<Option<(Vec<u8>, u32)>, ReceiveError> {
+    pub fn try_receive_vec(&self) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
         self.claim()?.map(|ticket| self.take_vec(ticket)).transpose()
     }
 
@@ -217,6 +212,48 @@ impl Receiver {
     /// As [`peek`](Self::peek).
     pub fn peek_timeout(&self, timeout: Duration) -> Result<Option<Record<'_>>, ReceiveError> {
         self.next(|| Deadline::after(timeout))?.map(|ticket| self.record(ticket)).transpose()
+    }
+
+    /// As [`peek`](Self::peek), waiting until `deadline` at most; `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`peek`](Self::peek).
+    pub fn peek_deadline(&self, deadline: Instant) -> Result<Option<Record<'_>>, ReceiveError> {
+        self.next(|| Deadline::at(deadline))?.map(|ticket| self.record(ticket)).transpose()
+    }
+
+    /// Receives the messages that are there, in place, without waiting; gives how many they were.
+    ///
+    /// Each is finished with when `each` returns; should that panic, it is there again. While
+    /// others send, it ends after as many messages as the ring holds.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError::Corrupt`] if the ring's memory was damaged; messages before are received.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = posix_ipc::ring::mpmc::pair(64, 100)?;
+    /// sender.send(b"one", 0)?;
+    /// sender.send(b"two", 0)?;
+    /// let mut all = Vec::new();
+    /// let count = receiver.drain(|message, priority| all.push((message.to_vec(), priority)))?;
+    /// assert_eq!((count, all.len()), (2, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drain(
+        &self,
+        mut each: impl FnMut(&Record<'_>, Priority),
+    ) -> Result<usize, ReceiveError> {
+        let most = self.capacity().saturating_mul(self.lanes() as usize);
+        for count in 0..most {
+            let Some(record) = self.try_peek()? else { return Ok(count) };
+            each(&record, record.priority());
+            record.release();
+        }
+        Ok(most)
     }
 
     /// Claims the oldest message of the highest lane that has one.
@@ -270,19 +307,19 @@ impl Receiver {
     }
 
     #[inline(always)]
-    fn take(&self, ticket: Ticket, buffer: &mut [u8]) -> Result<Received, ReceiveError> {
+    fn take(&self, ticket: Ticket, buffer: &mut [u8]) -> Result<(usize, Priority), ReceiveError> {
         let shared = &self.participant.shared;
         let len = self.len_of(ticket)?;
         let available = buffer.len();
         let Some(buffer) = buffer.get_mut(..len) else {
             shared.put_back(ticket);
-            return Err(ReceiveError::TooShort { len, buffer: available });
+            return Err(ReceiveError::TooShort { length: len, buffer: available });
         };
         // SAFETY: `read` writes initialised bytes only.
         let buffer = unsafe { copy::as_uninit(buffer) };
         shared.slot(ticket).read_at(0, buffer);
         self.done(ticket);
-        Ok(Received { len, priority: ticket.lane })
+        Ok((len, Priority::received(ticket.lane)))
     }
 
     fn record(&self, ticket: Ticket) -> Result<Record<'_>, ReceiveError> {
@@ -290,11 +327,11 @@ impl Receiver {
         Ok(Record::new(self, ticket, len))
     }
 
-    fn take_vec(&self, ticket: Ticket) -> Result<(Vec<u8>, u32), ReceiveError> {
+    fn take_vec(&self, ticket: Ticket) -> Result<(Vec<u8>, Priority), ReceiveError> {
         let record = self.record(ticket)?;
         let message = record.to_vec();
         record.release();
-        Ok((message, ticket.lane))
+        Ok((message, Priority::received(ticket.lane)))
     }
 
     pub(super) fn shared(&self) -> &Shared {

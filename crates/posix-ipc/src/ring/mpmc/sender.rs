@@ -11,6 +11,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
+use crate::priority::Priority;
 use crate::ring::error::{Corrupt, SendError};
 use crate::ring::wait::Spin;
 
@@ -26,7 +27,8 @@ use crate::ring::wait::Spin;
 /// let sender = mpmc::Sender::create(&name, 64, 100)?;
 /// let receiver = mpmc::Receiver::open(&name)?; // usually in another process
 /// sender.send(b"hello", 0)?;
-/// assert_eq!(receiver.receive_vec()?, (b"hello".to_vec(), 0));
+/// let (message, priority) = receiver.receive_vec()?;
+/// assert_eq!((&message[..], priority.get()), (&b"hello"[..], 0));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -89,10 +91,15 @@ impl Sender {
     /// # Errors
     ///
     /// - [`SendError::TooLong`] if it is longer than [`message_size`](Self::message_size).
-    /// - [`SendError::NoSuchLane`] if the priority is not below [`lanes`](Self::lanes).
+    /// - [`SendError::Priority`] if the priority is none, [`SendError::NoSuchLane`] if it is not
+    ///   below [`lanes`](Self::lanes).
     /// - [`SendError::Corrupt`] if the ring's memory was damaged.
     #[inline]
-    pub fn send(&self, message: &[u8], priority: u32) -> Result<(), SendError> {
+    pub fn send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
             Err(SendError::Full) => self.send_until(message, priority, Deadline::Never),
             result => result,
@@ -105,16 +112,20 @@ impl Sender {
     ///
     /// As [`send`](Self::send), and [`SendError::Full`] if there is none.
     #[inline]
-    pub fn try_send(&self, message: &[u8], priority: u32) -> Result<(), SendError> {
+    pub fn try_send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
         let Self { participant, .. } = self;
         let slots = participant.shared.slots();
         if message.len() > slots.max_len() {
-            return Err(SendError::TooLong { len: message.len(), max: slots.max_len() });
+            return Err(SendError::TooLong { length: message.len(), max: slots.max_len() });
         }
-        if priority >= slots.lanes() {
+        if priority.get() >= slots.lanes() {
             return Err(SendError::NoSuchLane { priority, lanes: slots.lanes() });
         }
-        match participant.shared.claim_free(priority, participant.seat)? {
+        match participant.shared.claim_free(priority.get(), participant.seat)? {
             Some(ticket) => {
                 self.fill(ticket, message);
                 Ok(())
@@ -128,12 +139,16 @@ impl Sender {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`SendError::TimedOut`].
-    pub fn send_timeout(
+    pub fn send_timeout<P>(
         &self,
         message: &[u8],
-        priority: u32,
+        priority: P,
         timeout: Duration,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
             Err(SendError::Full) => self.send_until(message, priority, Deadline::after(timeout)),
             result => result,
@@ -145,12 +160,16 @@ impl Sender {
     /// # Errors
     ///
     /// As [`send`](Self::send), and [`SendError::TimedOut`].
-    pub fn send_deadline(
+    pub fn send_deadline<P>(
         &self,
         message: &[u8],
-        priority: u32,
+        priority: P,
         deadline: Instant,
-    ) -> Result<(), SendError> {
+    ) -> Result<(), SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
             Err(SendError::Full) => self.send_until(message, priority, Deadline::at(deadline)),
             result => result,
@@ -168,11 +187,11 @@ impl Sender {
     fn send_until(
         &self,
         message: &[u8],
-        priority: u32,
+        priority: Priority,
         deadline: Deadline,
     ) -> Result<(), SendError> {
         let Self { participant, spin } = self;
-        let claim = || participant.shared.claim_free(priority, participant.seat);
+        let claim = || participant.shared.claim_free(priority.get(), participant.seat);
         let found: Option<Result<Ticket, Corrupt>> = spin.look(|| claim().transpose());
         let ticket = match found {
             Some(ticket) => ticket?,

@@ -2,6 +2,7 @@
 
 use super::Receiver;
 use super::queue::Ticket;
+use crate::priority::Priority;
 use crate::ring::copy;
 use crate::ring::error::OutOfBounds;
 
@@ -35,8 +36,8 @@ impl<'a> Record<'a> {
     }
 
     /// The message's priority.
-    pub fn priority(&self) -> u32 {
-        self.ticket.lane
+    pub fn priority(&self) -> Priority {
+        Priority::received(self.ticket.lane)
     }
 
     /// Copies what stands at `offset` into all of `bytes`.

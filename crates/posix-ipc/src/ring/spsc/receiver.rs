@@ -238,7 +238,7 @@ impl Receiver {
     fn take(&mut self, found: Found, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
         let available = buffer.len();
         let Some(buffer) = buffer.get_mut(..found.len) else {
-            return Err(ReceiveError::TooShort { len: found.len, buffer: available });
+            return Err(ReceiveError::TooShort { length: found.len, buffer: available });
         };
         self.consumer.shared.region().read(found.payload, buffer);
         self.consumer.release(found);

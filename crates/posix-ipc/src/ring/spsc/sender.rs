@@ -213,7 +213,7 @@ impl Sender {
     #[inline(always)]
     fn room(&mut self, len: usize, look: Look) -> Result<Room, SendError> {
         if len > self.producer.max_len() {
-            return Err(SendError::TooLong { len, max: self.producer.max_len() });
+            return Err(SendError::TooLong { length: len, max: self.producer.max_len() });
         }
         self.producer.room(len, look)?.ok_or(SendError::Full)
     }

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// The priority of a message: the highest is received first, equal ones in the order they
-/// were sent.
+/// The priority of a message in a queue or a ring: the highest is received first, equal ones in
+/// the order they were sent.
 ///
 /// From 0 to [`Priority::HIGHEST`]; the default is 0. Calls that send take a plain number as
-/// well, and check it.
+/// well, and check it. A ring has as many priorities as it was given lanes.
 ///
 /// # Examples
 ///
 /// ```
-/// use posix_ipc::mq::Priority;
+/// use posix_ipc::Priority;
 ///
 /// const URGENT: Priority = Priority::HIGHEST;
 /// assert!(Priority::try_from(7)? < URGENT);
 /// assert!(Priority::try_from(40_000).is_err());
-/// # Ok::<(), posix_ipc::mq::PriorityError>(())
+/// # Ok::<(), posix_ipc::PriorityError>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Priority(u32);
@@ -31,22 +31,25 @@ pub struct PriorityError {
 impl Priority {
     /// The lowest, and the default.
     pub const LOWEST: Self = Self(0);
-    /// The highest that the system has: 32767 on Linux, 63 on FreeBSD, 31 elsewhere.
+    /// The highest that the system's queues have: 32767 on Linux, 63 on FreeBSD, 31 elsewhere.
     pub const HIGHEST: Self = Self(posix_ipc_sys::mq::PRIORITY_MAX);
 
     /// A priority from a number; `None` if there is no such priority. For constants: elsewhere
     /// `try_from` has the better error.
+    #[inline]
     pub const fn new(priority: u32) -> Option<Self> {
         if priority <= Self::HIGHEST.0 { Some(Self(priority)) } else { None }
     }
 
     /// The number.
+    #[inline]
     pub const fn get(self) -> u32 {
         self.0
     }
 
-    /// What the kernel said, which knows its own priorities.
-    pub(super) const fn received(priority: u32) -> Self {
+    /// What the kernel said, or what stands in a ring whose lanes were checked.
+    #[inline]
+    pub(crate) const fn received(priority: u32) -> Self {
         Self(priority)
     }
 }
