@@ -1,8 +1,10 @@
-//! Semaphores beside the C library's own, with a bare pair of locked instructions as the limit.
+//! Semaphores beside the C library's own and the crates that wrap it, with a bare pair of locked
+//! instructions as the limit.
 
-use std::ffi::CString;
+mod peers;
+mod sleeper;
+
 use std::hint::black_box;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use criterion::Criterion;
@@ -13,45 +15,7 @@ use posix_ipc_benches::figures::{Figure, Figures};
 use posix_ipc_benches::pair;
 use posix_ipc_sys::sem as sys;
 
-/// A semaphore of the C library.
-struct CSem(NonNull<libc::sem_t>);
-
-impl CSem {
-    fn open(name: &str) -> Self {
-        let name = CString::new(name).expect("a name without NUL");
-        // SAFETY: the name is a C string.
-        let sem = unsafe { libc::sem_open(name.as_ptr(), 0) };
-        assert_ne!(sem, libc::SEM_FAILED, "sem_open");
-        Self(NonNull::new(sem).expect("not null"))
-    }
-
-    #[inline]
-    fn post(&self) {
-        // SAFETY: the semaphore is open until this is dropped.
-        let result = unsafe { libc::sem_post(self.0.as_ptr()) };
-        assert_eq!(result, 0);
-    }
-
-    #[inline]
-    fn wait(&self) {
-        // SAFETY: as above.
-        let result = unsafe { libc::sem_wait(self.0.as_ptr()) };
-        assert_eq!(result, 0);
-    }
-
-    fn try_wait(&self) -> bool {
-        // SAFETY: as above.
-        let result = unsafe { libc::sem_trywait(self.0.as_ptr()) };
-        result == 0
-    }
-}
-
-impl Drop for CSem {
-    fn drop(&mut self) {
-        // SAFETY: as above; nobody uses it afterwards.
-        unsafe { libc::sem_close(self.0.as_ptr()) };
-    }
-}
+use peers::{CSem, NamedSem, NamedSemaphore, Units};
 
 /// Two semaphores, that one process posts and the other waits for, and back.
 struct Duo {
@@ -82,38 +46,18 @@ fn answer(arguments: &[String]) {
     }
 }
 
-/// In the other process: takes a hundred units, then answers with one.
-fn take_hundred(arguments: &[String]) {
-    let (spin, there, back) = open_duo(arguments);
-    let mut there = there;
-    there.set_spin(spin);
-    pair::ready();
-    loop {
-        (0..100).for_each(|_| there.wait().expect("wait"));
-        back.post().expect("post");
-    }
-}
-
 fn open_duo(arguments: &[String]) -> (Spin, Semaphore, Semaphore) {
     let open = |name: &str| Semaphore::open(name).expect("the bench has made it");
     let spin = if arguments[0] == "never" { Spin::Never } else { Spin::default() };
     (spin, open(&arguments[1]), open(&arguments[2]))
 }
 
-fn answer_c(arguments: &[String]) {
-    let (there, back) = (CSem::open(&arguments[1]), CSem::open(&arguments[2]));
+/// The same through a peer.
+fn answer_through<S: Units>(arguments: &[String]) {
+    let (there, back) = (S::open(&arguments[1]), S::open(&arguments[2]));
     pair::ready();
     loop {
         there.wait();
-        back.post();
-    }
-}
-
-fn take_hundred_c(arguments: &[String]) {
-    let (there, back) = (CSem::open(&arguments[1]), CSem::open(&arguments[2]));
-    pair::ready();
-    loop {
-        (0..100).for_each(|_| there.wait());
         back.post();
     }
 }
@@ -139,11 +83,11 @@ fn hand_over(operations: u64, cpu: usize, spin: &str) -> Figures {
     figures
 }
 
-fn hand_over_c(operations: u64, cpu: usize) -> Figures {
+fn hand_over_through<S: Units>(operations: u64, cpu: usize, role: &str) -> Figures {
     let duo = Duo::create();
     let [there, back] = duo.names();
-    let peer = pair::run("answer_c", cpu, &["", &there, &back]);
-    let (there, back) = (CSem::open(&there), CSem::open(&back));
+    let peer = pair::run(role, cpu, &["", &there, &back]);
+    let (there, back) = (S::open(&there), S::open(&back));
     pair::pin(0);
     let round_trip = || {
         there.post();
@@ -188,46 +132,12 @@ fn line(operations: u64) -> Figures {
     figures
 }
 
-/// Waits until the other process sleeps on the semaphore.
-fn until_asleep(semaphore: &Semaphore) {
-    while semaphore.waiters() == Some(0) {
-        std::hint::spin_loop();
-    }
-    let start = std::time::Instant::now();
-    // It has registered; what is left of its way into the kernel takes a microsecond.
-    while start.elapsed().as_micros() < 30 {
-        std::hint::spin_loop();
-    }
-}
-
-fn hundred_to_a_sleeper(
-    operations: u64,
-    role: &str,
-    mut round_trip: impl FnMut(&Duo, &CSem, &CSem),
-) -> Figures {
-    let duo = Duo::create();
-    let [there, back] = duo.names();
-    let peer = pair::run(role, 1, &["never", &there, &back]);
-    let (there, back) = (CSem::open(&there), CSem::open(&back));
-    pair::pin(0);
-    let mut samples = Vec::new();
-    for _ in 0..operations {
-        until_asleep(&duo.there);
-        let start = std::time::Instant::now();
-        round_trip(&duo, &there, &back);
-        samples.push(start.elapsed().as_nanos() as u64);
-    }
-    pair::unpin();
-    assert_eq!(duo.there.value().ok(), Some(0), "every unit was taken");
-    drop(peer);
-    Figures::of_samples(&mut samples)
-}
-
 fn uncontended() {
     let duo = Duo::create();
     let name = duo.there.name().to_string();
     let c = CSem::open(&name);
     let raw = sys::open(&*name, sys::OpenFlags::empty(), sys::Mode::empty(), 0).expect("open");
+    let (named_sem, named_semaphore) = (NamedSem::open(&name), NamedSemaphore::open(&name));
     let bare = AtomicU64::new(0);
     Contest::new("sem/uncontended", 5_000_000)
         .rounds(9)
@@ -252,6 +162,20 @@ fn uncontended() {
                 semaphore.wait();
             })
         })
+        .contender("named-sem", |operations| {
+            let semaphore = black_box(&named_sem);
+            Figures::of_loop(operations, || {
+                semaphore.post();
+                semaphore.wait();
+            })
+        })
+        .contender("named-semaphore", |operations| {
+            let semaphore = black_box(&named_semaphore);
+            Figures::of_loop(operations, || {
+                semaphore.post();
+                semaphore.wait();
+            })
+        })
         .contender("bare locked pair", |operations| {
             let bare = black_box(&bare);
             Figures::of_loop(operations, || {
@@ -270,7 +194,13 @@ fn hand_overs() {
         Contest::new("sem/handover-two-cores", 4_000)
             .contender("posix-ipc", |operations| hand_over(operations, 1, "default"))
             .contender("posix-ipc, Spin::Never", |operations| hand_over(operations, 1, "never"))
-            .contender("libc", |operations| hand_over_c(operations, 1))
+            .contender("libc", |operations| hand_over_through::<CSem>(operations, 1, "answer_c"))
+            .contender("named-sem", |operations| {
+                hand_over_through::<NamedSem>(operations, 1, "answer_named_sem")
+            })
+            .contender("named-semaphore", |operations| {
+                hand_over_through::<NamedSemaphore>(operations, 1, "answer_named_semaphore")
+            })
             .contender("cache line", line)
             .target("posix-ipc", "libc", Figure::P50, 0.01)
             .target("posix-ipc, Spin::Never", "libc", Figure::P50, 1.02)
@@ -278,7 +208,13 @@ fn hand_overs() {
     }
     Contest::new("sem/handover-one-core", 20_000)
         .contender("posix-ipc", |operations| hand_over(operations, 0, "default"))
-        .contender("libc", |operations| hand_over_c(operations, 0))
+        .contender("libc", |operations| hand_over_through::<CSem>(operations, 0, "answer_c"))
+        .contender("named-sem", |operations| {
+            hand_over_through::<NamedSem>(operations, 0, "answer_named_sem")
+        })
+        .contender("named-semaphore", |operations| {
+            hand_over_through::<NamedSemaphore>(operations, 0, "answer_named_semaphore")
+        })
         .target("posix-ipc", "libc", Figure::P50, 1.00)
         .target("posix-ipc", "libc", Figure::Mean, 1.05)
         .target("posix-ipc", "libc", Figure::P99, 1.5)
@@ -305,21 +241,7 @@ fn hundreds() {
         .run();
     assert!(!c.try_wait());
     if pair::processors() > 1 {
-        Contest::new("sem/post-100-to-a-sleeper", 500)
-            .contender("posix-ipc post_many", |operations| {
-                hundred_to_a_sleeper(operations, "take_hundred", |duo, _, _| {
-                    duo.there.post_many(100).expect("post");
-                    duo.back.wait().expect("wait");
-                })
-            })
-            .contender("libc 100 x sem_post", |operations| {
-                hundred_to_a_sleeper(operations, "take_hundred_c", |_, there, back| {
-                    (0..100).for_each(|_| there.post());
-                    back.wait();
-                })
-            })
-            .target("posix-ipc post_many", "libc 100 x sem_post", Figure::P50, 0.5)
-            .run();
+        sleeper::contests();
     }
 }
 
@@ -346,10 +268,13 @@ fn single_thread(criterion: &mut Criterion) {
 fn main() {
     pair::dispatch(&[
         ("answer", answer),
-        ("answer_c", answer_c),
+        ("answer_c", answer_through::<CSem>),
+        ("answer_named_sem", answer_through::<NamedSem>),
+        ("answer_named_semaphore", answer_through::<NamedSemaphore>),
         ("answer_line", answer_line),
-        ("take_hundred", take_hundred),
-        ("take_hundred_c", take_hundred_c),
+        ("take", sleeper::take),
+        ("take_c", sleeper::take_c),
+        ("sleep_bare", sleeper::sleep_bare),
     ]);
     uncontended();
     hand_overs();
