@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use posix_ipc_benches::contest::Contest;
 use posix_ipc_benches::figures::{Figure, Figures};
 use posix_ipc_benches::pair::{self, Peer};
 use posix_ipc_sys::mq as sys;
+use rustix::event::epoll;
 
 const SIZES: [(&str, usize); 3] = [("64 B", 64), ("1 KiB", 1024), ("8 KiB", 8192)];
 /// What every queue here takes.
@@ -32,12 +34,14 @@ fn main() {
         ("echo_pipe", echo_pipe),
         ("echo_datagram", echo_datagram),
         ("echo_tokio", echo_tokio),
+        ("echo_epoll", echo_epoll),
     ]);
     for (label, size) in SIZES {
         one_thread(label, size);
     }
     pieces();
-    ping_pong();
+    ping_pong("mq/ping-pong 64 B", 1);
+    ping_pong("mq/one processor ping-pong 64 B", 0);
     let mut criterion = Criterion::default().configure_from_args();
     timed(&mut criterion);
     criterion.final_summary();
@@ -169,26 +173,30 @@ struct Ways {
 }
 
 impl Ways {
-    fn to(role: &str) -> Self {
+    fn to(role: &str, cpu: usize) -> Self {
         let (there, back) = (queue("bench-mq-there"), queue("bench-mq-back"));
-        let peer = pair::run(role, 1, &[&path(&there), &path(&back)]);
+        let peer = pair::run(role, cpu, &[&path(&there), &path(&back)]);
         Self { there, back, _peer: peer }
     }
 }
 
-/// There and back between two processes on two processors, 64 bytes each way.
-fn ping_pong() {
+/// There and back between two processes, this one on processor 0 and the other on `cpu`, 64 bytes
+/// each way.
+fn ping_pong(contest: &str, cpu: usize) {
     let message = [7u8; 64];
     let directory = tempfile::tempdir().expect("a directory");
-    let ours = Ways::to("echo_ours");
-    let posixmq_ways = Ways::to("echo_posixmq");
+    let ours = Ways::to("echo_ours", cpu);
+    let posixmq_ways = Ways::to("echo_posixmq", cpu);
     let (posixmq_there, posixmq_back) =
         (posixmq(&path(&posixmq_ways.there)), posixmq(&path(&posixmq_ways.back)));
-    let nix_ways = Ways::to("echo_nix");
+    let nix_ways = Ways::to("echo_nix", cpu);
     let (nix_there, nix_back) = (nix(&path(&nix_ways.there)), nix(&path(&nix_ways.back)));
-    let (mut pipe_there, mut pipe_back, _pipe) = pipe_ways(directory.path());
-    let (socket, _socket) = datagram_ways(directory.path());
-    let tokio_ways = Ways::to("echo_tokio");
+    let (mut pipe_there, mut pipe_back, _pipe) = pipe_ways(directory.path(), cpu);
+    let (socket, _socket) = datagram_ways(directory.path(), cpu);
+    let epoll_ways = Ways::to("echo_epoll", cpu);
+    let epoll_back = Epoll::of(&epoll_ways.back);
+    let mut epoll_buffer = Vec::with_capacity(MESSAGE_SIZE);
+    let tokio_ways = Ways::to("echo_tokio", cpu);
     let runtime = runtime();
     let (tokio_there, tokio_back) = {
         let _entered = runtime.enter();
@@ -201,7 +209,7 @@ fn ping_pong() {
     let mut bytes = [vec![0; MESSAGE_SIZE], vec![0; MESSAGE_SIZE], vec![0; 64], vec![0; 64]];
     let [posixmq_buffer, nix_buffer, pipe_buffer, socket_buffer] = &mut bytes;
 
-    Contest::new("mq/ping-pong 64 B", 5_000)
+    Contest::new(contest, 5_000)
         .contender("posix-ipc", |n| {
             Figures::of_each(n, || {
                 ours.there.send(&message, PRIORITY).expect("room");
@@ -237,6 +245,14 @@ fn ping_pong() {
                 Figures::of_samples(&mut samples)
             })
         })
+        .contender("epoll by hand", |n| {
+            Figures::of_each(n, || {
+                epoll_ways.there.send(&message, PRIORITY).expect("room");
+                epoll_buffer.clear();
+                epoll_back.receive(&epoll_ways.back, &mut epoll_buffer);
+                assert!(epoll_buffer.len() == 64);
+            })
+        })
         .contender("pipe", |n| {
             Figures::of_each(n, || {
                 pipe_there.write_all(&message).expect("room");
@@ -251,6 +267,7 @@ fn ping_pong() {
         })
         .target("posix-ipc", "posixmq", Figure::P50, 1.0)
         .target("posix-ipc, tokio", "posix-ipc", Figure::P50, 1.3)
+        .target("posix-ipc, tokio", "epoll by hand", Figure::P50, 1.3)
         .run();
     pair::unpin();
 }
@@ -313,12 +330,49 @@ fn echo_tokio(arguments: &[String]) {
     });
 }
 
+/// The least that an event loop does: wait for the queue, then receive.
+struct Epoll(OwnedFd);
+
+impl Epoll {
+    fn of(queue: &MessageQueue) -> Self {
+        let poll = epoll::create(epoll::CreateFlags::CLOEXEC).expect("a descriptor");
+        let data = epoll::EventData::new_u64(0);
+        epoll::add(&poll, queue, data, epoll::EventFlags::IN).expect("epoll takes it");
+        Self(poll)
+    }
+
+    fn receive(&self, queue: &MessageQueue, buffer: &mut Vec<u8>) {
+        let mut events = [epoll::Event {
+            flags: epoll::EventFlags::empty(),
+            data: epoll::EventData::new_u64(0),
+        }];
+        loop {
+            let _ = epoll::wait(&self.0, &mut events, None);
+            if queue.try_receive(&mut *buffer).expect("a queue").is_some() {
+                return;
+            }
+        }
+    }
+}
+
+fn echo_epoll(arguments: &[String]) {
+    let (there, back) = open(arguments);
+    let poll = Epoll::of(&there);
+    let mut buffer = Vec::with_capacity(MESSAGE_SIZE);
+    pair::ready();
+    loop {
+        buffer.clear();
+        poll.receive(&there, &mut buffer);
+        back.send(&buffer, PRIORITY).expect("room");
+    }
+}
+
 /// Opens a named pipe for both, so that opening does not wait for the other side.
 fn fifo(path: &Path) -> File {
     File::options().read(true).write(true).open(path).expect("a named pipe")
 }
 
-fn pipe_ways(directory: &Path) -> (File, File, Peer) {
+fn pipe_ways(directory: &Path, cpu: usize) -> (File, File, Peer) {
     let paths = [directory.join("there"), directory.join("back")];
     for path in &paths {
         let name = std::ffi::CString::new(path.as_os_str().as_bytes()).expect("no NUL");
@@ -326,7 +380,7 @@ fn pipe_ways(directory: &Path) -> (File, File, Peer) {
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
     }
     let texts = paths.each_ref().map(|path| path.display().to_string());
-    let peer = pair::run("echo_pipe", 1, &[&texts[0], &texts[1]]);
+    let peer = pair::run("echo_pipe", cpu, &[&texts[0], &texts[1]]);
     (fifo(&paths[0]), fifo(&paths[1]), peer)
 }
 
@@ -340,11 +394,11 @@ fn echo_pipe(arguments: &[String]) {
     }
 }
 
-fn datagram_ways(directory: &Path) -> (UnixDatagram, Peer) {
+fn datagram_ways(directory: &Path, cpu: usize) -> (UnixDatagram, Peer) {
     let paths: [PathBuf; 2] = ["near", "far"].map(|end| directory.join(end));
     let socket = UnixDatagram::bind(&paths[0]).expect("a socket");
     let texts = paths.each_ref().map(|path| path.display().to_string());
-    let peer = pair::run("echo_datagram", 1, &[&texts[1], &texts[0]]);
+    let peer = pair::run("echo_datagram", cpu, &[&texts[1], &texts[0]]);
     socket.connect(&paths[1]).expect("the peer is bound");
     (socket, peer)
 }
