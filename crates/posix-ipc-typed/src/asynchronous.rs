@@ -225,7 +225,7 @@ impl<T: Message + DecodeOwned> AsyncReceiver<T> {
             let (_, priority) = received.map_err(TransportError::failed)?;
             self.inbox.transport.waiting.push_back((frame, Priority::get(priority)));
             // No await from here on: what was received is either returned or kept.
-            let value = self.inbox.receive(Wait::Never, |arrived| arrived.decode())?;
+            let value = self.inbox.receive_value(Wait::Never)?;
             if let Some(value) = value {
                 return Ok(value);
             }

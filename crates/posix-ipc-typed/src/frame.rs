@@ -6,6 +6,8 @@ use crate::compat::{Received, TypeMismatch};
 use crate::error::DecodeError;
 use crate::message::Decode;
 use crate::reader::Reader;
+#[cfg(feature = "transport")]
+use crate::schema::Schema;
 
 /// The length of the part that every frame has.
 pub const HEADER_LEN: usize = 32;
@@ -225,6 +227,46 @@ impl<'a> Frame<'a> {
         body.checked_add(HEADER_LEN).ok_or(FrameError::Strange("a length beyond this machine's"))
     }
 
+    /// The payload of the frame that fills `bytes`, if that is the usual one: a whole message of
+    /// just this version of the type, with the type's name or without any, and nothing else.
+    ///
+    /// All that a receiver has to compare is known at compile time, and is compared in words of
+    /// eight bytes. Whatever else a frame can be, and whatever is none, is `None` here and is
+    /// left to [`parse`](Self::parse), which agrees on all that is not.
+    #[inline(always)]
+    #[cfg(feature = "transport")]
+    pub(crate) fn usual(bytes: &'a [u8], schema: &Schema) -> Option<&'a [u8]> {
+        let (start, rest) = bytes.split_first_chunk::<8>()?;
+        let (fingerprint, rest) = rest.split_first_chunk::<8>()?;
+        let (kind, rest) = rest.split_first_chunk::<8>()?;
+        let (end, rest) = rest.split_first_chunk::<8>()?;
+        let flags = u64::from(start[3]);
+        let length = rest.len() as u64;
+        let expected = u64::from(u16::from_le_bytes(MAGIC))
+            | u64::from(FORMAT) << 16
+            | (flags & u64::from(NAMED)) << 24
+            | length << 32;
+        let kind_expected = u64::from(schema.lineage) | u64::from(schema.version) << 32;
+        let same = schema.version != 0
+            && length <= u64::from(u32::MAX)
+            && u64::from_le_bytes(*start) == expected
+            && u64::from_le_bytes(*fingerprint) == schema.fingerprint
+            && u64::from_le_bytes(*kind) == kind_expected
+            // No checksum after the sequence.
+            && u64::from_le_bytes(*end) >> 32 == 0;
+        if !same {
+            return None;
+        }
+        if flags == 0 {
+            return Some(rest);
+        }
+        let (count, rest) = rest.split_first()?;
+        let name = schema.name.as_bytes();
+        let possible = !name.is_empty() && name.len() <= LONGEST_NAME;
+        let payload = rest.strip_prefix(name)?;
+        (possible && usize::from(*count) == name.len()).then_some(payload)
+    }
+
     fn parse_whole(bytes: &'a [u8]) -> Result<Self, Bad> {
         let mut input = Reader::new(bytes);
         let [_, _, _, flags] = input.array()?;
@@ -341,6 +383,7 @@ impl<'a> Frame<'a> {
 }
 
 /// Reads a message of an accepted version from all of `payload`.
+#[inline]
 pub(crate) fn decode_payload<'a, T: Decode<'a>>(
     payload: &'a [u8],
     origin: Option<&'a Bytes>,
@@ -403,5 +446,58 @@ pub(crate) fn checksum(frame: &[u8]) -> Option<u32> {
     {
         let _ = frame;
         None
+    }
+}
+
+#[cfg(all(test, feature = "transport"))]
+mod tests {
+    use super::*;
+    use crate::{FrameOptions, Message, Schema};
+
+    /// What is read of `bytes` in the usual way has to be what is read of them otherwise.
+    #[track_caller]
+    fn usual(bytes: &[u8], schema: &Schema) -> bool {
+        let usual = Frame::usual(bytes, schema);
+        if let Some(payload) = usual {
+            let frame = Frame::parse(bytes).unwrap();
+            assert_eq!(frame.payload, payload);
+            assert_eq!(frame.fingerprint, schema.fingerprint);
+            assert_eq!(frame.version, schema.version);
+            assert!(frame.fragment.is_none() && !frame.reference && !frame.checksum);
+            assert!(frame.correlation.is_none());
+            assert!(frame.name.is_none_or(|name| name == schema.name));
+        }
+        usual.is_some()
+    }
+
+    #[test]
+    fn the_usual_frame_is_read_as_every_other_and_no_other_is_usual() {
+        let schema = &<(u32, String)>::SCHEMA;
+        let value = (7u32, "seven".to_string());
+        let options = FrameOptions::new().sequence(5);
+        let correlation = Correlation { client: 1, request: 2 };
+        for (options, expected) in [
+            (options, true),
+            (options.named(false), true),
+            (options.checksum(true), false),
+            (options.correlation(correlation), false),
+            (options.reference(true), false),
+        ] {
+            let mut bytes = Vec::new();
+            options.write(&value, &mut bytes).unwrap();
+            assert_eq!(usual(&bytes, schema), expected, "{options:?}");
+            assert!(!usual(&bytes, &u32::SCHEMA));
+            for length in 0..bytes.len() {
+                assert!(!usual(&bytes[..length], schema));
+            }
+            // Whatever is changed, both ways agree.
+            for position in 0..bytes.len() {
+                for bit in 0..8 {
+                    let mut changed = bytes.clone();
+                    changed[position] ^= 1 << bit;
+                    usual(&changed, schema);
+                }
+            }
+        }
     }
 }

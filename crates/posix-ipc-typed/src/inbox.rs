@@ -10,8 +10,8 @@ use crate::error::DecodeError;
 use crate::fragment::{Reassembly, ReassemblyLimits, Whole};
 use crate::frame::{Correlation, Frame, FrameError, PayloadError, decode_payload};
 use crate::large::{self, LargeError};
-use crate::message::{Decode, Message};
-use crate::transport::{ReceiveFrames, TransportError, Wait};
+use crate::message::{Decode, DecodeOwned, Message};
+use crate::transport::{Arrival, ReceiveFrames, TransportError, Wait};
 
 /// From how many bytes on a frame's buffer is shared with the message and not used again.
 ///
@@ -153,52 +153,88 @@ impl<R: ReceiveFrames> Inbox<R> {
     }
 
     /// Receives one message and hands it to `use_it`; `None` if there was none in time.
-    #[inline]
     pub(crate) fn receive<T>(
         &mut self,
         wait: Wait,
-        use_it: impl FnOnce(&Arrived<'_>) -> Result<T, ReceiveError>,
+        mut use_it: impl FnMut(&Arrived<'_>) -> Result<T, ReceiveError>,
     ) -> Result<Option<T>, ReceiveError> {
         loop {
             let Some(arrival) = self.transport.receive_frame(&mut self.buffer, wait)? else {
                 return Ok(None);
             };
-            let priority = arrival.priority;
-            let shared = (arrival.length >= SHARED_FROM).then(|| {
-                self.buffer.truncate(arrival.length);
-                Bytes::from(mem::take(&mut self.buffer))
-            });
-            let bytes = match &shared {
-                Some(shared) => shared,
-                None => self.buffer.get(..arrival.length).unwrap_or_default(),
-            };
-            let frame = Frame::parse(bytes)
-                .map_err(|error| ReceiveError::Frame { error, bytes: bytes.to_vec() })?;
-            if frame.fragment.is_none() && !frame.reference {
-                return use_it(&Arrived { frame, priority, origin: shared.as_ref() }).map(Some);
+            if let Some(used) = self.open(arrival, &mut use_it)? {
+                return Ok(Some(used));
             }
-            let sequence = frame.sequence;
-            let whole = if frame.fragment.is_some() {
-                self.reassembly.take(&frame, Instant::now())
-            } else {
-                let (message, correlation) = (frame.received(), frame.correlation);
-                let payload = frame.payload.to_vec();
-                Some(Whole { message, correlation, reference: true, payload })
-            };
-            let Some(whole) = whole else {
-                continue;
-            };
-            let payload = Bytes::from(if whole.reference {
-                large::fetch(&whole.payload, self.longest_reference).map_err(|error| {
-                    let message = Box::new(whole.message.clone());
-                    ReceiveError::Large { error, message }
-                })?
-            } else {
-                whole.payload
-            });
-            let frame = Frame::assembled(&whole.message, sequence, whole.correlation, &payload);
-            return use_it(&Arrived { frame, priority, origin: Some(&payload) }).map(Some);
         }
+    }
+
+    /// Receives one message as a `T`; `None` if there was none in time.
+    #[inline]
+    pub(crate) fn receive_value<T: DecodeOwned>(
+        &mut self,
+        wait: Wait,
+    ) -> Result<Option<T>, ReceiveError> {
+        loop {
+            let Some(arrival) = self.transport.receive_frame(&mut self.buffer, wait)? else {
+                return Ok(None);
+            };
+            if arrival.length < SHARED_FROM {
+                let bytes = self.buffer.get(..arrival.length).unwrap_or_default();
+                let payload = Frame::usual(bytes, &T::SCHEMA);
+                let value = payload.map(|payload| decode_payload(payload, None, T::SCHEMA.version));
+                if let Some(Ok(value)) = value {
+                    return Ok(Some(value));
+                }
+            }
+            if let Some(value) = self.open(arrival, |arrived| arrived.decode())? {
+                return Ok(Some(value));
+            }
+        }
+    }
+
+    /// Hands the message in the buffer to `use_it`; `None` if it was a part of one that is not
+    /// complete.
+    #[inline(never)]
+    fn open<T>(
+        &mut self,
+        arrival: Arrival,
+        use_it: impl FnOnce(&Arrived<'_>) -> Result<T, ReceiveError>,
+    ) -> Result<Option<T>, ReceiveError> {
+        let priority = arrival.priority;
+        let shared = (arrival.length >= SHARED_FROM).then(|| {
+            self.buffer.truncate(arrival.length);
+            Bytes::from(mem::take(&mut self.buffer))
+        });
+        let bytes = match &shared {
+            Some(shared) => shared,
+            None => self.buffer.get(..arrival.length).unwrap_or_default(),
+        };
+        let frame = Frame::parse(bytes)
+            .map_err(|error| ReceiveError::Frame { error, bytes: bytes.to_vec() })?;
+        if frame.fragment.is_none() && !frame.reference {
+            return use_it(&Arrived { frame, priority, origin: shared.as_ref() }).map(Some);
+        }
+        let sequence = frame.sequence;
+        let whole = if frame.fragment.is_some() {
+            self.reassembly.take(&frame, Instant::now())
+        } else {
+            let (message, correlation) = (frame.received(), frame.correlation);
+            let payload = frame.payload.to_vec();
+            Some(Whole { message, correlation, reference: true, payload })
+        };
+        let Some(whole) = whole else {
+            return Ok(None);
+        };
+        let payload = Bytes::from(if whole.reference {
+            large::fetch(&whole.payload, self.longest_reference).map_err(|error| {
+                let message = Box::new(whole.message.clone());
+                ReceiveError::Large { error, message }
+            })?
+        } else {
+            whole.payload
+        });
+        let frame = Frame::assembled(&whole.message, sequence, whole.correlation, &payload);
+        use_it(&Arrived { frame, priority, origin: Some(&payload) }).map(Some)
     }
 }
 

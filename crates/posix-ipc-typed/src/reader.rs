@@ -50,6 +50,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a part of `origin`, also of another version where types allow it.
+    #[inline]
     pub(crate) fn lenient(part: &'a [u8], origin: Option<&'a Bytes>) -> Self {
         Self { rest: part, origin, lenient: true, depth: 0 }
     }

@@ -37,13 +37,15 @@ use crate::transport::{ReceiveFrames, TransportError, Wait};
 #[derive(Debug)]
 pub struct Receiver<T, R = crate::DefaultReceiver> {
     inbox: Inbox<R>,
+    /// What ended a batch, for the next call.
+    pending: Option<Box<ReceiveError>>,
     marker: PhantomData<fn() -> T>,
 }
 
 impl<T, R: ReceiveFrames> Receiver<T, R> {
     /// Receives over `transport`.
     pub fn new(transport: R) -> Self {
-        Self { inbox: Inbox::new(transport), marker: PhantomData }
+        Self { inbox: Inbox::new(transport), pending: None, marker: PhantomData }
     }
 
     /// Sets how much is kept of messages that come in parts.
@@ -65,7 +67,7 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
         &self.inbox.transport
     }
 
-    /// The transport, to be used by itself again.
+    /// The transport, to be used by itself again; an error that a batch has left is dropped.
     pub fn into_transport(self) -> R {
         self.inbox.transport
     }
@@ -109,6 +111,9 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive_envelope(&mut self, wait: Wait) -> Result<Option<Envelope>, ReceiveError> {
+        if let Some(error) = self.pending.take() {
+            return Err(*error);
+        }
         self.inbox.receive(wait, |arrived| Ok(arrived.envelope()))
     }
 }
@@ -161,15 +166,37 @@ impl<T: DecodeOwned, R: ReceiveFrames> Receiver<T, R> {
     /// [`ReceiveError`].
     #[inline]
     pub fn receive_with(&mut self, wait: Wait) -> Result<Option<T>, ReceiveError> {
-        self.inbox.receive(wait, |arrived| arrived.decode())
+        if let Some(error) = self.pending.take() {
+            return Err(*error);
+        }
+        self.inbox.receive_value(wait)
     }
 
-    /// Receives one value, waiting for it, and up to `limit` that are there already.
+    /// Receives one value, waiting for it, and what is there already, up to `limit` values in all.
+    ///
+    /// An error behind good values ends the batch, and is kept for the next call that receives, of
+    /// whatever kind: nothing is lost.
     ///
     /// # Errors
     ///
-    /// [`ReceiveError`] of the first; a later one ends the batch and what it was is lost, so use
-    /// [`iter`](Self::iter) where other types may come.
+    /// [`ReceiveError`] of the first, or the one that ended the batch before.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use posix_ipc_typed::{Receiver, Sender, transport};
+    ///
+    /// let (sender, receiver) = transport::memory(8, 256);
+    /// Sender::<u32, _>::new(sender.clone()).send_all(&[1, 2])?;
+    /// Sender::<String, _>::new(sender.clone()).send(&"three".to_string())?;
+    /// Sender::<u32, _>::new(sender).send(&4)?;
+    ///
+    /// let mut receiver = Receiver::<u32, _>::new(receiver);
+    /// assert_eq!(receiver.receive_batch(8)?, [1, 2]);
+    /// assert!(receiver.receive_batch(8).is_err(), "a string");
+    /// assert_eq!(receiver.receive_batch(8)?, [4]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn receive_batch(&mut self, limit: usize) -> Result<Vec<T>, ReceiveError> {
         let mut batch = Vec::new();
         if limit > 0 {
@@ -178,7 +205,11 @@ impl<T: DecodeOwned, R: ReceiveFrames> Receiver<T, R> {
         while batch.len() < limit {
             match self.try_receive() {
                 Ok(Some(value)) => batch.push(value),
-                Ok(None) | Err(_) => break,
+                Ok(None) => break,
+                Err(error) => {
+                    self.pending = Some(Box::new(error));
+                    break;
+                }
             }
         }
         Ok(batch)

@@ -99,10 +99,15 @@ impl<'a> Writer<'a> {
     }
 
     /// Keeps an error, unless there is one already.
-    #[cold]
+    ///
+    /// Always in line: a call would take the writer's address, and with it keep the compiler
+    /// from seeing that encoding a type of a fixed length cannot fail.
+    #[inline(always)]
     pub fn fail(&mut self, error: EncodeError) {
         self.rest = &mut [];
-        self.error.get_or_insert(error);
+        if self.error.is_none() {
+            self.error = Some(error);
+        }
     }
 
     /// Encodes with `body` into exactly `length` bytes.

@@ -247,3 +247,39 @@ fn a_stream_of_garbage_is_an_error_and_no_wait() {
         "{error}"
     );
 }
+
+#[test]
+fn an_error_behind_good_values_is_reported_by_the_next_call_and_nothing_is_lost() {
+    let (sender, receiver) = transport::memory(16, 256);
+    let mut raw = sender.clone();
+    let mut jobs = Sender::<Job, _>::new(sender.clone());
+    let mut others = Sender::<u32, _>::new(sender);
+    let mut receiver = Receiver::<Job, _>::new(receiver);
+    jobs.send_all(&[job(1), job(2)]).unwrap();
+    others.send(&9).unwrap();
+    raw.send_frame(b"no frame at all", 0, Wait::Forever).unwrap();
+    jobs.send(&job(3)).unwrap();
+    others.send(&10).unwrap();
+
+    assert_eq!(receiver.receive_batch(8).unwrap(), [job(1), job(2)]);
+    match receiver.receive_batch(8) {
+        Err(ReceiveError::Payload { envelope, .. }) => {
+            assert_eq!(envelope.decode::<u32>().unwrap(), 9);
+        }
+        other => panic!("{other:?}"),
+    }
+    // As the first of a batch it is reported at once.
+    match receiver.receive_batch(8) {
+        Err(ReceiveError::Frame { bytes, .. }) => assert_eq!(bytes, b"no frame at all"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(receiver.receive_batch(8).unwrap(), [job(3)]);
+    // Whatever the next call is.
+    assert!(matches!(receiver.try_receive(), Err(ReceiveError::Payload { .. })));
+    assert_eq!(receiver.try_receive().unwrap(), None);
+    // The other end gone is an error that waits too.
+    jobs.send(&job(4)).unwrap();
+    drop((jobs, others, raw));
+    assert_eq!(receiver.receive_batch(8).unwrap(), [job(4)]);
+    assert!(receiver.receive_batch(8).unwrap_err().is_closed());
+}

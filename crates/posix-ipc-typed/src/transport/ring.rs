@@ -61,16 +61,21 @@ impl ReceiveFrames for spsc::Receiver {
         buffer: &mut Vec<u8>,
         wait: Wait,
     ) -> Result<Option<Arrival>, TransportError> {
-        buffer.clear();
         let record = match wait {
             Wait::Never => self.try_peek()?,
             Wait::Forever => Some(self.peek()?),
             Wait::Until(deadline) => self.peek_deadline(deadline)?,
         };
         Ok(record.map(|record| {
-            record.append_to(buffer);
+            let length = record.len();
+            let read = buffer.get_mut(..length).is_some_and(|slot| record.read_at(0, slot).is_ok());
+            if !read {
+                // A longer one than any before: without zeroing first.
+                buffer.clear();
+                record.append_to(buffer);
+            }
             record.release();
-            Arrival { length: buffer.len(), priority: 0 }
+            Arrival { length, priority: 0 }
         }))
     }
 }
