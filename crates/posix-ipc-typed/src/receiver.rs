@@ -62,6 +62,12 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
         self
     }
 
+    /// The error that a batch has left.
+    #[cold]
+    fn report(&mut self) -> Result<(), ReceiveError> {
+        self.pending.take().map_or(Ok(()), |error| Err(*error))
+    }
+
     /// The transport.
     pub fn transport(&self) -> &R {
         &self.inbox.transport
@@ -111,9 +117,7 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn receive_envelope(&mut self, wait: Wait) -> Result<Option<Envelope>, ReceiveError> {
-        if let Some(error) = self.pending.take() {
-            return Err(*error);
-        }
+        self.report()?;
         self.inbox.receive(wait, |arrived| Ok(arrived.envelope()))
     }
 }
@@ -166,8 +170,8 @@ impl<T: DecodeOwned, R: ReceiveFrames> Receiver<T, R> {
     /// [`ReceiveError`].
     #[inline]
     pub fn receive_with(&mut self, wait: Wait) -> Result<Option<T>, ReceiveError> {
-        if let Some(error) = self.pending.take() {
-            return Err(*error);
+        if self.pending.is_some() {
+            self.report()?;
         }
         self.inbox.receive_value(wait)
     }
@@ -187,9 +191,11 @@ impl<T: DecodeOwned, R: ReceiveFrames> Receiver<T, R> {
     /// use posix_ipc_typed::{Receiver, Sender, transport};
     ///
     /// let (sender, receiver) = transport::memory(8, 256);
-    /// Sender::<u32, _>::new(sender.clone()).send_all(&[1, 2])?;
-    /// Sender::<String, _>::new(sender.clone()).send(&"three".to_string())?;
-    /// Sender::<u32, _>::new(sender).send(&4)?;
+    /// let mut numbers = Sender::<u32, _>::new(sender.clone());
+    /// numbers.send(&1)?;
+    /// numbers.send(&2)?;
+    /// Sender::<String, _>::new(sender).send(&"three".to_string())?;
+    /// numbers.send(&4)?;
     ///
     /// let mut receiver = Receiver::<u32, _>::new(receiver);
     /// assert_eq!(receiver.receive_batch(8)?, [1, 2]);
