@@ -2,6 +2,7 @@
 
 mod crash;
 mod cross_process;
+mod grants;
 mod hostile;
 mod journal;
 mod mpmc;
@@ -11,6 +12,7 @@ mod spsc;
 
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, stuck_sender, taker};
+use grants::reserver;
 
 testutil::roles!(
     spsc_sender,
@@ -20,5 +22,6 @@ testutil::roles!(
     echo,
     holder,
     stuck_sender,
-    taker
+    taker,
+    reserver
 );

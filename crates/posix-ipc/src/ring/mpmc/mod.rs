@@ -3,6 +3,9 @@
 //! Each message goes to one receiver: the oldest of the highest priority. Handles are shared by
 //! threads by cloning, and opened by as many processes as like to, up to 1024 handles.
 //!
+//! Messages can be written and read in place ([`Sender::reserve`], [`Receiver::peek`]). A
+//! reservation has its place in the order from the start on: see [`Grant`].
+//!
 //! # When a participant dies
 //!
 //! A sleeping participant looks at every [liveness interval](Options::liveness_interval) whether
@@ -23,6 +26,8 @@ mod slots;
 mod state;
 
 #[cfg(not(posix_ipc_loom))]
+mod grant;
+#[cfg(not(posix_ipc_loom))]
 mod incidents;
 #[cfg(not(posix_ipc_loom))]
 mod options;
@@ -39,6 +44,7 @@ mod view;
 
 #[cfg(not(posix_ipc_loom))]
 pub use self::{
+    grant::Grant,
     incidents::Incidents,
     options::{Options, pair},
     receiver::Receiver,

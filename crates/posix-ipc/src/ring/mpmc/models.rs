@@ -184,3 +184,58 @@ fn a_dead_receivers_slot_does_not_block_the_senders() {
         assert_eq!(words, [1, 2, 3]);
     });
 }
+
+/// Claims a slot, and gives it up.
+fn abandon(shared: &Shared, owner: u32) {
+    let ticket = claim_free(shared, owner);
+    shared.abandon(ticket);
+}
+
+#[test]
+fn receivers_pass_over_an_abandoned_reservation_and_miss_no_wake() {
+    model(2, || {
+        let shared = ring(1);
+        let (giving_up, sending) = (shared.clone(), shared.clone());
+        let giver = thread::spawn(move || abandon(&giving_up, 1));
+        let sender = thread::spawn(move || send(&sending, 2, 7));
+        assert_eq!(receive(&shared, 0), 7);
+        giver.join().unwrap();
+        sender.join().unwrap();
+        assert_eq!(shared.claim_full(0, 0).unwrap(), None);
+        let skipped = shared.header().counters.0.skipped.load(Ordering::Relaxed);
+        assert_eq!(skipped, 0, "it is no incident");
+    });
+}
+
+#[test]
+fn an_abandoned_reservation_makes_room_for_who_sleeps_for_it() {
+    model(2, || {
+        let shared = ring(1);
+        let held = shared.claim_free(0, 1).unwrap().expect("it is empty");
+        send(&shared, 0, 1);
+        let sending = shared.clone();
+        let sender = thread::spawn(move || send(&sending, 2, 2));
+        shared.abandon(held);
+        sender.join().unwrap();
+        assert_eq!(receive(&shared, 0), 1);
+        assert_eq!(receive(&shared, 0), 2);
+    });
+}
+
+#[test]
+fn abandoned_laps_are_passed_over_while_others_send() {
+    model(2, || {
+        let shared = ring(1);
+        (0..5).for_each(|_| abandon(&shared, 1));
+        let (giving_up, receiving) = (shared.clone(), shared.clone());
+        let giver = thread::spawn(move || abandon(&giving_up, 1));
+        let receiver = thread::spawn(move || receive(&receiving, 2));
+        send(&shared, 0, 1);
+        send(&shared, 0, 2);
+        let mut words = [receiver.join().unwrap(), receive(&shared, 0)];
+        giver.join().unwrap();
+        words.sort_unstable();
+        assert_eq!(words, [1, 2]);
+        assert_eq!(shared.claim_full(0, 0).unwrap(), None);
+    });
+}

@@ -1,5 +1,6 @@
 //! What a handle holds: its seat at the ring, and the duty to look after the dead.
 
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{Mutex, TryLockError};
 use std::time::Duration;
 
@@ -25,8 +26,10 @@ pub(crate) struct Participant {
     liveness: Liveness,
     /// Held while repairing: threads of one process share the locks of its descriptor.
     repairing: Mutex<()>,
-    interval: Duration,
+    pub(super) interval: Duration,
     pub(crate) spins: bool,
+    /// Whether a handle went while slots were still claimed through it.
+    leaked: AtomicBool,
     /// Who made it: a forked child has no seat.
     process: u32,
     /// The object; it sees to the name.
@@ -55,6 +58,7 @@ impl Participant {
                 repairing: Mutex::new(()),
                 interval,
                 spins,
+                leaked: AtomicBool::new(false),
                 process: std::process::id(),
                 memory: segment.memory,
             };
@@ -128,9 +132,37 @@ impl Drop for Participant {
         if std::process::id() != self.process {
             return;
         }
+        if *self.leaked.get_mut() {
+            self.shared.repair(self.seat);
+        }
         if let Some(seat) = self.shared.header().seats.get(self.seat as usize) {
             seat.store(0, Ordering::Release);
         }
         self.liveness.leave(self.seat);
+    }
+}
+
+/// How many slots are claimed through a handle for longer than a call lasts.
+///
+/// Should the handle go first, their guards were leaked, and nobody else would give them up.
+#[derive(Debug, Default)]
+pub(super) struct Claims(AtomicU32);
+
+impl Claims {
+    #[inline]
+    pub(super) fn begin(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(super) fn end(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The handle goes.
+    pub(super) fn close(&mut self, participant: &Participant) {
+        if *self.0.get_mut() != 0 {
+            participant.leaked.store(true, Ordering::Relaxed);
+        }
     }
 }

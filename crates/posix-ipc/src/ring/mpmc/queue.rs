@@ -48,7 +48,9 @@ impl Shared {
     #[inline]
     pub(crate) fn claim_free(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
         let tail = &self.lane(lane).tail.0;
-        let mut hint = tail.load(Ordering::Relaxed);
+        // With what was done to the slots before it was moved: a newer index and an older state of
+        // its slot together would look like damage.
+        let mut hint = tail.load(Ordering::Acquire);
         let mut position = hint;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
@@ -67,7 +69,7 @@ impl Shared {
                 position = position.wrapping_add(1);
             } else if state.lap > lap {
                 // We lag behind by a lap or more.
-                (hint, position) = catch_up(tail, hint, position);
+                (hint, position) = self.catch_up(tail, hint, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 return Ok(None);
             } else {
@@ -85,11 +87,21 @@ impl Shared {
         self.header().not_empty.notify(self.fences);
     }
 
+    /// Gives up a slot that `claim_free` gave: receivers pass over it, as if it had been received.
+    #[cold]
+    pub(crate) fn abandon(&self, ticket: Ticket) {
+        let free = State::free(self.lap(ticket.position).wrapping_add(1)).to_word();
+        self.slot(ticket).state().store(free, Ordering::Release);
+        // The messages behind it waited for it, and there is room.
+        self.header().not_empty.notify(self.fences);
+        self.header().not_full.notify(self.fences);
+    }
+
     /// Claims the oldest message of a lane for reading by `owner`; `None` if there is none.
     #[inline]
     pub(crate) fn claim_full(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
         let head = &self.lane(lane).head.0;
-        let mut hint = head.load(Ordering::Relaxed);
+        let mut hint = head.load(Ordering::Acquire);
         let mut position = hint;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
@@ -112,7 +124,7 @@ impl Shared {
                 }
             } else if state.lap > lap {
                 // Received already.
-                (hint, position) = catch_up(head, hint, position);
+                (hint, position) = self.catch_up(head, hint, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 // The slot has not even been left by its message of the lap before.
                 return Ok(None);
@@ -243,6 +255,24 @@ impl Shared {
         self.header().not_full.wake();
     }
 
+    /// Where to go on when the slot at `position` is `laps` further: at the index if it has
+    /// moved, else behind all that has to be done with by then.
+    ///
+    /// A slot that has come to its lap `n` was claimed in its lap `n - 1`, and so was all before
+    /// that position, since claims are in the order of positions; what is a whole lap before that
+    /// was therefore left.
+    #[inline]
+    fn catch_up(&self, index: &AtomicU64, hint: u64, position: u64, laps: u64) -> (u64, u64) {
+        let newer = index.load(Ordering::Acquire);
+        if newer != hint {
+            return (newer, newer);
+        }
+        let whole = laps.saturating_sub(2) << self.slots().shift();
+        let next = position.wrapping_add(whole).wrapping_add(1);
+        // Reservations that were given up move no index: nobody should walk over them twice.
+        if position == hint && advance(index, hint, next) { (next, next) } else { (hint, next) }
+    }
+
     #[cold]
     fn corrupt(&self, what: &'static str, lane: u32, at: u64, index: &AtomicU64) -> Corrupt {
         let offset = offset::LANES + u64::from(lane) * offset::LANE + at;
@@ -259,11 +289,4 @@ fn exchange(word: &AtomicU64, from: u64, to: u64) -> bool {
 #[inline(always)]
 fn advance(index: &AtomicU64, from: u64, to: u64) -> bool {
     index.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-}
-
-/// Where to go on: at the index if it has moved, else one further.
-#[inline]
-fn catch_up(index: &AtomicU64, hint: u64, position: u64) -> (u64, u64) {
-    let newer = index.load(Ordering::Relaxed);
-    if newer == hint { (hint, position.wrapping_add(1)) } else { (newer, newer) }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Incidents;
 use super::options::Options;
-use super::participant::Participant;
+use super::participant::{Claims, Participant};
 use super::queue::Ticket;
 use super::shared::Shared;
 use super::view::Record;
@@ -31,12 +31,13 @@ pub struct Receiver {
     spin: Spin,
     /// Messages since the last wait.
     served: AtomicU32,
+    pub(super) claims: Claims,
 }
 
 impl Receiver {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        Self { participant, spin, served: AtomicU32::new(0) }
+        Self { participant, spin, served: AtomicU32::new(0), claims: Claims::default() }
     }
 
     /// Options for opening a ring for receiving.
@@ -276,7 +277,7 @@ impl Receiver {
     }
 
     fn wait(&self, deadline: Deadline) -> Result<Option<Ticket>, ReceiveError> {
-        let Self { participant, spin, served } = self;
+        let Self { participant, spin, served, .. } = self;
         let shared = &participant.shared;
         spin.served(served.swap(0, Relaxed));
         let lanes = shared.slots().lanes();
@@ -407,5 +408,11 @@ impl Receiver {
 impl Clone for Receiver {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.participant))
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.claims.close(&self.participant);
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Incidents;
+use super::grant::Grant;
 use super::options::Options;
-use super::participant::Participant;
+use super::participant::{Claims, Participant};
 use super::queue::Ticket;
+use super::shared::Shared;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::name::Name;
@@ -35,12 +37,13 @@ use crate::ring::wait::Spin;
 pub struct Sender {
     participant: Arc<Participant>,
     spin: Spin,
+    pub(super) claims: Claims,
 }
 
 impl Sender {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        Self { participant, spin }
+        Self { participant, spin, claims: Claims::default() }
     }
 
     /// Options for opening a ring for sending.
@@ -117,21 +120,23 @@ impl Sender {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
-        let Self { participant, .. } = self;
-        let slots = participant.shared.slots();
-        if message.len() > slots.max_len() {
-            return Err(SendError::TooLong { length: message.len(), max: slots.max_len() });
+        let ticket = self.claim(message.len(), priority)?;
+        self.fill(ticket, message);
+        Ok(())
+    }
+
+    /// Claims a slot for a message of `length` bytes, if there is one.
+    #[inline(always)]
+    fn claim(&self, length: usize, priority: Priority) -> Result<Ticket, SendError> {
+        let Participant { shared, seat, .. } = &*self.participant;
+        let slots = shared.slots();
+        if length > slots.max_len() {
+            return Err(SendError::TooLong { length, max: slots.max_len() });
         }
         if priority.get() >= slots.lanes() {
             return Err(SendError::NoSuchLane { priority, lanes: slots.lanes() });
         }
-        match participant.shared.claim_free(priority.get(), participant.seat)? {
-            Some(ticket) => {
-                self.fill(ticket, message);
-                Ok(())
-            }
-            None => Err(SendError::Full),
-        }
+        shared.claim_free(priority.get(), *seat)?.ok_or(SendError::Full)
     }
 
     /// Sends a message, waiting for room for at most `timeout`.
@@ -176,6 +181,87 @@ impl Sender {
         }
     }
 
+    /// Reserves room for a message of `len` bytes, to be written in place, waiting for it if the
+    /// lane is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn reserve<P>(&self, len: usize, priority: P) -> Result<Grant<'_>, SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
+        self.reserve_until(len, priority, || Deadline::Never)
+    }
+
+    /// Reserves room for a message of `len` bytes if there is some in its lane.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_reserve<P>(&self, len: usize, priority: P) -> Result<Grant<'_>, SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
+        let ticket = self.claim(len, priority)?;
+        Ok(Grant::new(self, ticket, len))
+    }
+
+    /// Reserves room for a message of `len` bytes, waiting for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn reserve_timeout<P>(
+        &self,
+        len: usize,
+        priority: P,
+        timeout: Duration,
+    ) -> Result<Grant<'_>, SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
+        self.reserve_until(len, priority, || Deadline::after(timeout))
+    }
+
+    /// Reserves room for a message of `len` bytes, waiting until `deadline` at most.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_deadline`](Self::send_deadline).
+    pub fn reserve_deadline<P>(
+        &self,
+        len: usize,
+        priority: P,
+        deadline: Instant,
+    ) -> Result<Grant<'_>, SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
+        self.reserve_until(len, priority, || Deadline::at(deadline))
+    }
+
+    fn reserve_until(
+        &self,
+        len: usize,
+        priority: Priority,
+        deadline: impl FnOnce() -> Deadline,
+    ) -> Result<Grant<'_>, SendError> {
+        let ticket = match self.claim(len, priority) {
+            Err(SendError::Full) => self.wait_for_slot(priority, deadline())?,
+            claimed => claimed?,
+        };
+        Ok(Grant::new(self, ticket, len))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.participant.shared
+    }
+
     #[inline(always)]
     fn fill(&self, ticket: Ticket, message: &[u8]) {
         let shared = &self.participant.shared;
@@ -190,18 +276,21 @@ impl Sender {
         priority: Priority,
         deadline: Deadline,
     ) -> Result<(), SendError> {
-        let Self { participant, spin } = self;
-        let claim = || participant.shared.claim_free(priority.get(), participant.seat);
-        let found: Option<Result<Ticket, Corrupt>> = spin.look(|| claim().transpose());
-        let ticket = match found {
-            Some(ticket) => ticket?,
-            None => {
-                let event = &participant.shared.header().not_full;
-                participant.sleep(event, spin, deadline, claim)?.ok_or(SendError::TimedOut)?
-            }
-        };
+        let ticket = self.wait_for_slot(priority, deadline)?;
         self.fill(ticket, message);
         Ok(())
+    }
+
+    #[cold]
+    fn wait_for_slot(&self, priority: Priority, deadline: Deadline) -> Result<Ticket, SendError> {
+        let Self { participant, spin, .. } = self;
+        let claim = || participant.shared.claim_free(priority.get(), participant.seat);
+        let found: Option<Result<Ticket, Corrupt>> = spin.look(|| claim().transpose());
+        if let Some(ticket) = found {
+            return Ok(ticket?);
+        }
+        let event = &participant.shared.header().not_full;
+        participant.sleep(event, spin, deadline, claim)?.ok_or(SendError::TimedOut)
     }
 
     /// Messages that each lane holds.
@@ -266,5 +355,11 @@ impl Sender {
 impl Clone for Sender {
     fn clone(&self) -> Self {
         Self::new(Arc::clone(&self.participant))
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.claims.close(&self.participant);
     }
 }

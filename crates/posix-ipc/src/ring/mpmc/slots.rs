@@ -113,6 +113,31 @@ mod system {
             unsafe { copy::to_shared(message, self.payload()) };
         }
 
+        /// Says how long the message is that `write_at` wrote.
+        pub(crate) fn set_len(&self, len: usize) {
+            self.len_word().store(len as u64, Ordering::Relaxed);
+        }
+
+        /// Where the message starts; `max_len` bytes from there are the slot's.
+        pub(crate) fn as_ptr(&self) -> *mut u8 {
+            self.payload().as_ptr()
+        }
+
+        /// Copies `bytes` to `offset`; whether a slot has so much.
+        #[inline(always)]
+        pub(crate) fn write_at(&self, offset: usize, bytes: &[u8]) -> bool {
+            match offset.checked_add(bytes.len()) {
+                Some(end) if end <= self.slots.max_len => {}
+                _ => return false,
+            }
+            // SAFETY: the slot has room for `max_len` bytes behind its header, and `offset` is
+            // not more.
+            let to = unsafe { self.payload().add(offset) };
+            // SAFETY: `offset` and the length together are at most `max_len`.
+            unsafe { copy::to_shared(bytes, to) };
+            true
+        }
+
         /// Fills `buffer` from `offset` on; whether a slot has so much.
         #[inline(always)]
         pub(crate) fn read_at(&self, offset: usize, buffer: &mut [MaybeUninit<u8>]) -> bool {

@@ -22,6 +22,7 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     pub(super) fn new(receiver: &'a Receiver, ticket: Ticket, len: usize) -> Self {
+        receiver.claims.begin();
         Self { receiver, ticket, len, released: false }
     }
 
@@ -78,6 +79,7 @@ impl<'a> Record<'a> {
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
+        self.receiver.claims.end();
         if !self.released {
             self.receiver.shared().put_back(self.ticket);
         }
