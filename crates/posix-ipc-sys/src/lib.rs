@@ -1,6 +1,6 @@
 //! Raw bindings, in rustix's idiom, to what rustix lacks of POSIX inter-process
 //! communication: named and unnamed [semaphores](sem), [message queues](mq), and named
-//! [shared memory](shm) beside them.
+//! [shared memory](shm) beside them; and the locks (`ofd`, on Linux) by which processes know of each other's end.
 //!
 //! There is one function per C call, under the C name without its prefix (`sem_post` is
 //! [`sem::post`]). Descriptors and mappings are owned types that close on drop, names are
@@ -18,7 +18,7 @@
 //! # Features
 //!
 //! - `std` (default): `std::error::Error` for errors; without it the crate is `no_std`.
-//! - `sem`, `shm`, `mq` (default): one per family.
+//! - `sem`, `shm`, `mq` (default): one per family; `ofd` comes with `shm`.
 //! - `bytes`: receive into the spare capacity of a `bytes::BytesMut`.
 #![no_std]
 #![warn(missing_docs, missing_debug_implementations)]
@@ -50,6 +50,8 @@ mod sigevent;
 
 #[cfg(all(feature = "mq", has_mqueue))]
 pub mod mq;
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub mod ofd;
 #[cfg(feature = "sem")]
 pub mod sem;
 #[cfg(feature = "shm")]

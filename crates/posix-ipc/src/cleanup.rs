@@ -215,7 +215,10 @@ impl NameOwner {
             duty::IF_LAST if self.is_last_user() => self.unlink_own(),
             _ => Ok(()),
         };
-        self.lease = None;
+        if let Some(lease) = self.lease.take() {
+            // Closing it would not do while a process that is just being started has it too.
+            let _ = flock(&lease, FlockOperation::NonBlockingUnlock);
+        }
         match result {
             Ok(()) | Err(Errno::NOENT) => Ok(()),
             Err(errno) => Err(self.error(errno)),
@@ -349,6 +352,18 @@ mod tests {
         assert!(object.exists());
         drop(second);
         assert!(!object.exists());
+    }
+
+    #[test]
+    fn a_lease_ends_although_a_process_that_is_being_started_shares_it() {
+        let object = Object::new("shared-lease");
+        let first = object.claim(Created, Cleanup::LastUser);
+        let last = object.claim(Opened, Cleanup::LastUser);
+        let _shared = first.lease.as_ref().unwrap().try_clone().unwrap();
+        first.keep();
+        drop(first);
+        drop(last);
+        assert!(!object.exists(), "the last one saw a lease of somebody who has gone");
     }
 
     #[test]

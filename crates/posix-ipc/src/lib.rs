@@ -21,6 +21,8 @@ mod error;
 mod identity;
 mod kind;
 mod limits;
+#[cfg(target_os = "linux")]
+mod liveness;
 mod name;
 mod open_mode;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]

@@ -9,7 +9,11 @@ pub(crate) fn answer(value: libc::c_int) -> Result<libc::c_int> {
 }
 
 /// The same of a function that has no more to say.
-#[cfg(any(feature = "sem", all(feature = "mq", has_mqueue)))]
+#[cfg(any(
+    feature = "sem",
+    all(feature = "mq", has_mqueue),
+    all(feature = "shm", target_os = "linux")
+))]
 #[inline]
 pub(crate) fn done(value: libc::c_int) -> Result<()> {
     answer(value).map(drop)

@@ -16,6 +16,10 @@ use crate::open_mode::{Disposition, OpenMode, Opener, open_with};
 
 /// How a queue is opened or created; made by [`MessageQueue::options`].
 ///
+/// A queue cannot be made without its name. So with
+/// [`permissions_exact`](Self::permissions_exact) it has, for a moment, what the umask leaves of the
+/// permissions, never more: whoever comes that early may be refused once too often.
+///
 /// # Examples
 ///
 /// ```

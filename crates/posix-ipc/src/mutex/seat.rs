@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use rustix::io::{Errno, Result};
 
-use crate::ring::liveness::Liveness;
+use crate::liveness::Liveness;
 
 /// How many handles there can be.
 const SEATS: u32 = 1 << 20;
@@ -14,6 +14,16 @@ const SEATS: u32 = 1 << 20;
 pub(super) struct Seat {
     liveness: Liveness,
     number: u32,
+    /// Who made it: a forked child shares the lock, and does not give it back.
+    process: u32,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if std::process::id() == self.process {
+            self.liveness.leave(self.number);
+        }
+    }
 }
 
 impl Seat {
@@ -21,11 +31,12 @@ impl Seat {
     pub(super) fn find(object: BorrowedFd<'_>) -> Result<Self> {
         let liveness = Liveness::of(object)?;
         // Each process starts somewhere else, so that it rarely asks twice.
-        let start = std::process::id().wrapping_mul(2_654_435_761) % SEATS;
+        let process = std::process::id();
+        let start = process.wrapping_mul(2_654_435_761) % SEATS;
         for step in 0..SEATS {
             let number = (start + step) % SEATS + 1;
             if liveness.try_take(number)? {
-                return Ok(Self { liveness, number });
+                return Ok(Self { liveness, number, process });
             }
         }
         Err(Errno::AGAIN)
@@ -42,5 +53,40 @@ impl Seat {
 
     pub(super) fn leave(&self, other: u32) {
         self.liveness.leave(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::{AsFd, OwnedFd};
+
+    use rustix::fs::{MemfdFlags, memfd_create};
+
+    use super::*;
+
+    fn object() -> OwnedFd {
+        memfd_create("seats", MemfdFlags::CLOEXEC).unwrap()
+    }
+
+    #[test]
+    fn a_seat_is_free_again_although_a_process_that_is_being_started_shares_the_lock() {
+        let object = object();
+        let seat = Seat::find(object.as_fd()).unwrap();
+        let number = seat.number();
+        let _shared = seat.liveness.share();
+        drop(seat);
+        let liveness = Liveness::of(object.as_fd()).unwrap();
+        assert!(!liveness.is_taken(number).unwrap());
+    }
+
+    #[test]
+    fn a_forked_child_does_not_give_its_parents_seat_back() {
+        let object = object();
+        let mut seat = Seat::find(object.as_fd()).unwrap();
+        let (number, _parents) = (seat.number(), seat.liveness.share());
+        seat.process += 1; // as a child's copy sees it
+        drop(seat);
+        let liveness = Liveness::of(object.as_fd()).unwrap();
+        assert!(liveness.is_taken(number).unwrap());
     }
 }

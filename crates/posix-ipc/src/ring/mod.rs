@@ -34,7 +34,6 @@
 
 mod error;
 pub(crate) mod layout;
-pub(crate) mod liveness;
 mod memory;
 mod primitive;
 mod wait;

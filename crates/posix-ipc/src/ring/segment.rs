@@ -6,10 +6,10 @@ use rustix::fs::MemfdFlags;
 use rustix::io::Errno;
 
 use super::layout::{Geometry, Preamble, Shape};
-use super::liveness::Liveness;
 use crate::common::Common;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
+use crate::liveness::Liveness;
 use crate::name::Name;
 use crate::open_mode::OpenMode;
 use crate::shm::{Mapping, SharedMemory};

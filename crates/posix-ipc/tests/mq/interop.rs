@@ -195,38 +195,43 @@ q.send(b'still connected'); say('sent')
 }
 
 #[test]
-fn c_and_rust_share_a_queue_both_ways_in_64_and_32_bits() {
+fn c_and_rust_share_a_queue_both_ways() {
+    share_with_c(&[], "there is no gcc");
+}
+
+#[test]
+fn c_programs_of_32_bits_and_rust_share_a_queue_both_ways() {
+    share_with_c(&["-m32"], "no gcc for 32 bits: apt-get install gcc-multilib");
+}
+
+fn share_with_c(flags: &[&str], why: &str) {
     let _watchdog = watchdog::watchdog(120);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mq/peer.c");
-    require!(c::works(&[]), "there is no gcc");
-    for flags in [&[][..], &["-m32"]] {
-        let Some(program) = c::compile(&source, flags) else {
-            // Multilib is an extra of the distribution.
-            continue;
-        };
-        let name = unique("c");
-        let queue = small(&name);
-        queue.send(b"one", 1).unwrap();
-        queue.send(b"nine", 9).unwrap();
-        let mut command = program.command();
-        command.arg(&*name);
-        let mut process = child::start(command);
-        process.expect_line("geometry 4 64 2");
-        process.expect_line("9 nine");
-        process.expect_line("1 one");
-        // It waits, registered for notification and then in a receive.
-        process.expect_line("registered");
-        let busy = queue.notify_fd().unwrap_err();
-        assert!(matches!(busy, NotifyError::Busy { holder: Some(pid), .. } if pid == process.id()));
-        queue.send(b"signalled", 2).unwrap();
-        process.expect_line("signal -3 value 42");
-        process.expect_line("2 signalled");
-        process.wait_until_asleep();
-        queue.send(b"wake", 5).unwrap();
-        process.expect_line("5 wake");
-        process.expect_line("timed out");
-        let (message, priority) = queue.receive_vec().unwrap();
-        assert_eq!((&message[..], priority.get()), (&b"from c"[..], 32_767));
-        process.expect_success();
-    }
+    let program = c::compile(&source, flags);
+    require!(program.is_some(), "{why}");
+    let program = program.unwrap();
+    let name = unique("c");
+    let queue = small(&name);
+    queue.send(b"one", 1).unwrap();
+    queue.send(b"nine", 9).unwrap();
+    let mut command = program.command();
+    command.arg(&*name);
+    let mut process = child::start(command);
+    process.expect_line("geometry 4 64 2");
+    process.expect_line("9 nine");
+    process.expect_line("1 one");
+    // It waits, registered for notification and then in a receive.
+    process.expect_line("registered");
+    let busy = queue.notify_fd().unwrap_err();
+    assert!(matches!(busy, NotifyError::Busy { holder: Some(pid), .. } if pid == process.id()));
+    queue.send(b"signalled", 2).unwrap();
+    process.expect_line("signal -3 value 42");
+    process.expect_line("2 signalled");
+    process.wait_until_asleep();
+    queue.send(b"wake", 5).unwrap();
+    process.expect_line("5 wake");
+    process.expect_line("timed out");
+    let (message, priority) = queue.receive_vec().unwrap();
+    assert_eq!((&message[..], priority.get()), (&b"from c"[..], 32_767));
+    process.expect_success();
 }

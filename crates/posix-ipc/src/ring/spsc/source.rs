@@ -8,7 +8,7 @@ use super::Receiver;
 use super::attachment::{Peer, presence};
 use super::shared::{End, SeatBed, Shared};
 use crate::deadline::Deadline;
-use crate::ring::liveness::Liveness;
+use crate::liveness::Liveness;
 use crate::ring::notified::{Notifying, Source};
 use crate::ring::primitive::Ordering;
 use crate::ring::wait::{Spin, sleep_until};
