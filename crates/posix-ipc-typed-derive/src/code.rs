@@ -49,6 +49,22 @@ fn message(model: &Model) -> TokenStream {
             },
         )
     } else {
+        let staged = generics.params.is_empty().then(|| {
+            let length = quote! {
+                #krate::derived::staged(
+                    <#ident as #krate::Message>::FIXED,
+                    <#ident as #krate::Message>::MIN_LEN,
+                )
+            };
+            quote! {
+                if #length != 0 {
+                    output.staged::<{ #length }>(|output| {
+                        #encode
+                    });
+                    return;
+                }
+            }
+        });
         (
             least,
             most,
@@ -59,6 +75,7 @@ fn message(model: &Model) -> TokenStream {
                 #encoded_len
             },
             quote! {
+                #staged
                 if <Self as #krate::Message>::FIXED {
                     output.fixed(<Self as #krate::Message>::MIN_LEN, |output| {
                         #encode

@@ -450,7 +450,7 @@ pub(crate) fn checksum(frame: &[u8]) -> Option<u32> {
 }
 
 #[cfg(all(test, feature = "transport"))]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#[expect(clippy::unwrap_used, reason = "a test")]
 mod tests {
     use super::*;
     use crate::{FrameOptions, Message, Schema};

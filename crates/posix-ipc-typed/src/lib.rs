@@ -129,4 +129,10 @@ pub mod derived {
     pub use core::default::Default;
     pub use core::option::Option::{self, None, Some};
     pub use core::result::Result::{self, Err, Ok};
+
+    /// How many bytes of a type are put together before they are written: all of a short one of
+    /// a fixed length, none of another.
+    pub const fn staged(fixed: bool, length: usize) -> usize {
+        if fixed && length <= 256 { length } else { 0 }
+    }
 }

@@ -124,6 +124,23 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// As [`fixed`](Self::fixed), for few bytes: they are put together first and written at once.
+    ///
+    /// So the compiler knows that no byte that is written is one of the value's, reads all
+    /// fields before it writes any, and joins neighbours: what has the same layout in memory as
+    /// on the wire becomes a copy.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub fn staged<const N: usize>(&mut self, body: impl FnOnce(&mut Writer<'_>)) {
+        let mut stage = [0; N];
+        let mut part = Writer { rest: &mut stage, error: None, depth: self.depth };
+        body(&mut part);
+        match part.error {
+            None => self.put(&stage),
+            Some(error) => self.fail(error),
+        }
+    }
+
     /// Encodes with `body` a value within a recursive one.
     #[inline]
     pub fn nested(&mut self, body: impl FnOnce(&mut Self)) {

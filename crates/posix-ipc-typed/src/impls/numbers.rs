@@ -13,6 +13,47 @@ use crate::reader::Reader;
 use crate::schema::{Schema, SchemaHasher};
 use crate::writer::Writer;
 
+/// Writes an array of a size that is known: better copied in place than by a call.
+macro_rules! encode_array {
+    (u8 $size:literal) => {
+        #[inline(always)]
+        fn encode_array<const N: usize>(items: &[Self; N], output: &mut Writer<'_>) {
+            output.put(items);
+        }
+    };
+    ($type:ident $size:literal) => {
+        #[inline(always)]
+        fn encode_array<const N: usize>(items: &[Self; N], output: &mut Writer<'_>) {
+            if let Some(slot) = output.take(N.saturating_mul($size)) {
+                for (part, item) in slot.chunks_exact_mut($size).zip(items) {
+                    part.copy_from_slice(&item.to_le_bytes());
+                }
+            }
+        }
+    };
+}
+
+/// Reads an array of a size that is known.
+macro_rules! decode_array {
+    ($a:lifetime u8 $size:literal) => {
+        #[inline(always)]
+        fn decode_array<const N: usize>(input: &mut Reader<$a>) -> Result<[Self; N], DecodeError> {
+            input.array()
+        }
+    };
+    ($a:lifetime $type:ident $size:literal) => {
+        #[inline(always)]
+        fn decode_array<const N: usize>(input: &mut Reader<$a>) -> Result<[Self; N], DecodeError> {
+            let bytes = input.take(N.saturating_mul($size))?;
+            let mut items = [$type::from_le_bytes([0; $size]); N];
+            for (item, part) in items.iter_mut().zip(bytes.chunks_exact($size)) {
+                *item = from_part(part);
+            }
+            Ok(items)
+        }
+    };
+}
+
 /// Implements both traits for a number of `$size` bytes.
 ///
 /// The loops over whole slices are functions of their own with nothing but the two slices as
@@ -48,15 +89,7 @@ macro_rules! number {
                 }
             }
 
-            #[inline(always)]
-            fn encode_array<const N: usize>(items: &[Self; N], output: &mut Writer<'_>) {
-                // Of a size that is known: better copied in place than by a call.
-                if let Some(slot) = output.take(N.saturating_mul($size)) {
-                    for (part, item) in slot.chunks_exact_mut($size).zip(items) {
-                        part.copy_from_slice(&item.to_le_bytes());
-                    }
-                }
-            }
+            encode_array!($type $size);
         }
 
         impl<'a> Decode<'a> for $type {
@@ -71,17 +104,7 @@ macro_rules! number {
                 Ok(bytes.chunks_exact($size).map(from_part).collect())
             }
 
-            #[inline(always)]
-            fn decode_array<const N: usize>(
-                input: &mut Reader<'a>,
-            ) -> Result<[Self; N], DecodeError> {
-                let bytes = input.take(N.saturating_mul($size))?;
-                let mut items = [$type::from_le_bytes([0; $size]); N];
-                for (item, part) in items.iter_mut().zip(bytes.chunks_exact($size)) {
-                    *item = from_part(part);
-                }
-                Ok(items)
-            }
+            decode_array!('a $type $size);
         }
 
         impl FromPart for $type {
