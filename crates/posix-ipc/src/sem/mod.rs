@@ -49,7 +49,7 @@ pub const VALUE_MAX: u32 = sys::VALUE_MAX;
 /// | [`wait`](Self::wait) | [`acquire`](Self::acquire) | [`wait_many`](Self::wait_many), [`acquire_many`](Self::acquire_many) | as long as there is none |
 /// | [`try_wait`](Self::try_wait) | [`try_acquire`](Self::try_acquire) | [`try_wait_many`](Self::try_wait_many), [`try_acquire_many`](Self::try_acquire_many) | never |
 /// | [`wait_timeout`](Self::wait_timeout) | [`acquire_timeout`](Self::acquire_timeout) | [`wait_many_timeout`](Self::wait_many_timeout), [`acquire_many_timeout`](Self::acquire_many_timeout) | at most so long |
-/// | [`wait_deadline`](Self::wait_deadline) | [`acquire_deadline`](Self::acquire_deadline) | | until then, on the monotonic clock |
+/// | [`wait_deadline`](Self::wait_deadline) | [`acquire_deadline`](Self::acquire_deadline) | [`wait_many_deadline`](Self::wait_many_deadline), [`acquire_many_deadline`](Self::acquire_many_deadline) | until then, on the monotonic clock |
 /// | [`wait_deadline_realtime`](Self::wait_deadline_realtime) | | | until then, on the calendar's clock |
 /// | [`wait_interruptible`](Self::wait_interruptible) | | | until a signal comes |
 ///

@@ -208,6 +208,20 @@ impl Semaphore {
         Ok(self.wait_many_timeout(units, timeout)?.then(|| self.permit(units)))
     }
 
+    /// Takes `units` as one permit, blocking until `deadline` at most; `None` if there were never so
+    /// many.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_many_deadline`](Self::wait_many_deadline).
+    pub fn acquire_many_deadline(
+        &self,
+        units: u32,
+        deadline: Instant,
+    ) -> Result<Option<Permit<'_>>> {
+        Ok(self.wait_many_deadline(units, deadline)?.then(|| self.permit(units)))
+    }
+
     /// Takes one unit as a permit that shares the semaphore, blocking until there is one.
     ///
     /// # Errors

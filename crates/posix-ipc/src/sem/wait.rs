@@ -240,6 +240,20 @@ impl Semaphore {
         }
     }
 
+    /// Takes `units` at once, blocking until `deadline` at most; `false` if there were never so many.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait_many`](Self::wait_many).
+    ///
+    /// # Platforms
+    ///
+    /// As [`wait_many_timeout`](Self::wait_many_timeout).
+    #[inline]
+    pub fn wait_many_deadline(&self, units: u32, deadline: Instant) -> Result<bool> {
+        if self.try_wait_many(units) { Ok(true) } else { self.block(units, Deadline::at(deadline)) }
+    }
+
     /// Spins and sleeps, whatever signals come.
     #[cold]
     pub(super) fn block(&self, units: u32, deadline: Deadline) -> Result<bool> {

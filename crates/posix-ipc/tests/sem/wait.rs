@@ -34,8 +34,10 @@ fn waits_without_a_unit_last_until_their_deadline_and_no_shorter() {
         assert_eq!(sem.wait_deadline(Instant::now() + SHORT), Ok(false));
         assert_eq!(sem.wait_deadline_realtime(SystemTime::now() + SHORT), Ok(false));
         assert_eq!(sem.wait_interruptible(Some(Instant::now() + SHORT)), Ok(Waited::TimedOut));
+        assert_eq!(sem.wait_many_deadline(3, Instant::now() + SHORT), Ok(false));
+        assert!(sem.acquire_many_deadline(3, Instant::now()).unwrap().is_none());
         assert_eq!(sem.wait_many_timeout(3, SHORT), Ok(false));
-        assert!(start.elapsed() >= 5 * SHORT - Duration::from_millis(1));
+        assert!(start.elapsed() >= 6 * SHORT - Duration::from_millis(1));
         for past in [SystemTime::UNIX_EPOCH, SystemTime::UNIX_EPOCH - SHORT] {
             assert_eq!(sem.wait_deadline_realtime(past), Ok(false));
         }
