@@ -26,6 +26,7 @@ pub use options::RobustMutexOptions;
 
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 use crate::shm::Mapping;
@@ -74,6 +75,7 @@ const WAITERS: u32 = 1 << 31;
 #[derive(Debug)]
 #[doc(alias = "pthread_mutexattr_setrobust")]
 pub struct RobustMutex {
+    name: Name,
     mapping: Mapping,
     seat: Seat,
     /// Threads of a handle share its locks: only one may ask whether an owner lives.
@@ -174,6 +176,20 @@ impl RobustMutex {
         self.word().is_ok_and(|word| word.load(Ordering::Relaxed) & OWNER != 0)
     }
 
+    /// The name that the lock was opened by.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// Which object it is, apart from its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the system does not tell.
+    pub fn identity(&self) -> Result<Identity> {
+        self.mapping.memory().identity()
+    }
+
     /// Whether this handle created the lock.
     pub fn disposition(&self) -> Disposition {
         self.mapping.memory().disposition()
@@ -192,6 +208,17 @@ impl RobustMutex {
     /// caller's to remove.
     pub fn unlink_name(&self) -> Result<()> {
         self.mapping.memory().unlink_name()
+    }
+
+    /// Closes the handle as a drop does, and tells whether its [`Cleanup`](crate::Cleanup) worked.
+    ///
+    /// # Errors
+    ///
+    /// `EACCES` if the name should be removed, but is not the caller's to remove.
+    pub fn close(self) -> Result<()> {
+        let memory = self.mapping.memory();
+        drop(self);
+        memory.close()
     }
 
     /// Removes the name `name`, whoever created it. Those who have the lock open keep it.

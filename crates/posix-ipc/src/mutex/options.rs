@@ -40,18 +40,9 @@ impl RobustMutexOptions {
     where
         N: TryInto<Name, Error: Into<Error>>,
     {
-        let name = name.try_into().map_err(Into::into)?;
-        let common = &self.common;
-        let options = SharedMemory::options().mode(common.mode).cleanup(common.cleanup).size(SIZE);
-        let options = match common.exact {
-            true => options.permissions_exact(common.permissions),
-            false => options.permissions(common.permissions),
-        };
-        let options = match common.owner {
-            Some(owner) => options.expect_owner(owner),
-            None => options,
-        };
-        let memory = options.open_with(name, |mapping| mapping.write_at(0, MAGIC))?;
+        let name: Name = name.try_into().map_err(Into::into)?;
+        let options = SharedMemory::options().common(&self.common).size(SIZE);
+        let memory = options.open_with(&name, |mapping| mapping.write_at(0, MAGIC))?;
         let mapping = memory.map()?;
         check(&mapping)?;
         let seat = Seat::find(memory.as_fd()).map_err(|errno| Error::Os {
@@ -61,7 +52,7 @@ impl RobustMutexOptions {
             errno,
             hint: None,
         })?;
-        let mutex = RobustMutex { mapping, seat, asking: Mutex::new(()) };
+        let mutex = RobustMutex { name, mapping, seat, asking: Mutex::new(()) };
         mutex.settle()?;
         Ok(mutex)
     }

@@ -39,15 +39,7 @@ impl Segment {
         expected: Expected,
     ) -> Result<Self> {
         let run = |mode: OpenMode| {
-            let mut options =
-                SharedMemory::options().kind(Kind::Ring).mode(mode).cleanup(common.cleanup);
-            options = match common.exact {
-                true => options.permissions_exact(common.permissions),
-                false => options.permissions(common.permissions),
-            };
-            if let Some(owner) = common.owner {
-                options = options.expect_owner(owner);
-            }
+            let options = SharedMemory::options().kind(Kind::Ring).common(common).mode(mode);
             let Some(new) = new.filter(|_| mode != OpenMode::OpenExisting) else {
                 return options.open(name);
             };

@@ -136,6 +136,13 @@ impl SharedMemoryOptions {
         self
     }
 
+    /// Takes over what options of another kind have in common with these.
+    #[allow(dead_code, reason = "rings and locks are built on it")]
+    pub(crate) fn common(mut self, common: &Common) -> Self {
+        self.common = common.clone();
+        self
+    }
+
     /// Names the object for errors by what is built on it.
     #[allow(dead_code, reason = "rings are built on it")]
     pub(crate) fn kind(mut self, kind: Kind) -> Self {

@@ -264,3 +264,16 @@ fn any_word_in_the_object_is_survived() {
         assert!(mutex.lock_timeout(Duration::from_millis(1)).unwrap().is_some());
     }
 }
+
+#[test]
+fn a_handle_tells_its_name_and_object_and_close_removes_what_it_created() {
+    let name = unique("mutex-close");
+    let mutex = RobustMutex::create(&*name).unwrap();
+    let other = RobustMutex::open(&*name).unwrap();
+    assert_eq!((mutex.name().to_string(), mutex.name()), (name.to_string(), other.name()));
+    assert_eq!(mutex.identity(), other.identity());
+    other.close().unwrap();
+    assert!(RobustMutex::open(&*name).is_ok(), "it was not the creator's");
+    mutex.close().unwrap();
+    assert_eq!(RobustMutex::open(&*name).unwrap_err().errno(), Some(Errno::NOENT));
+}
