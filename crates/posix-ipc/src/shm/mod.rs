@@ -50,6 +50,7 @@ mod shareable;
 mod shared_box;
 mod slot;
 mod versioned;
+mod versioned_cell;
 
 pub use anonymous::Seals;
 pub use buf::{MappingBuf, MappingBufMut};
@@ -63,3 +64,4 @@ pub use shareable::{Shareable, SharedCell};
 pub use shared_box::{SharedBox, TypeTag};
 pub use slot::Slot;
 pub use versioned::{Versioned, VersionedWriter};
+pub use versioned_cell::VersionedCell;

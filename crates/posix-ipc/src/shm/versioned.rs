@@ -24,13 +24,15 @@ use crate::shm::plain::Plain;
 use crate::shm::seqlock::{self, Memory};
 use crate::shm::slot;
 
-const BEGUN: usize = 8;
-const CLAIMED: usize = 16;
-const SLOTS: usize = 32;
+pub(super) const BEGUN: usize = 8;
+pub(super) const CLAIMED: usize = 16;
+pub(super) const SLOTS: usize = 32;
 /// How often a reader that is overtaken tries again.
 const ATTEMPTS: u32 = 10_000;
 
 /// A value in a mapping that one writer replaces and many readers read, never half.
+///
+/// As a field or in a box it is a [`VersionedCell`](crate::shm::VersionedCell).
 ///
 /// Readers do not write, so that a [`MappingRead`] is enough, and they do not wait for the
 /// writer, also not for one that died half-way. Memory that is all zero holds version 0.
@@ -68,10 +70,10 @@ pub struct VersionedWriter<'m, T> {
     mapping: PhantomData<(&'m Mapping, T)>,
 }
 
-/// Invariant: the structure's bytes are mapped there while the owner's borrow of the mapping
-/// lasts, and the address is a multiple of 8.
+/// Invariant: the structure's bytes are there while the owner's borrow of the mapping or the cell
+/// lasts, writable for a writer, and the address is a multiple of 8.
 #[derive(Clone, Copy)]
-struct Place(*const u8);
+pub(super) struct Place(*const u8);
 
 // SAFETY: a place is an address; what is behind it is accessed atomically or by copies.
 unsafe impl Send for Place {}
@@ -134,6 +136,13 @@ impl<T> Drop for VersionedWriter<'_, T> {
 }
 
 impl Place {
+    /// # Safety
+    ///
+    /// The invariant holds.
+    pub(super) unsafe fn new(start: *const u8) -> Self {
+        Self(start)
+    }
+
     fn published(&self) -> &AtomicU64 {
         // SAFETY: mapped and aligned by the invariant; readers load only.
         unsafe { &*self.0.cast::<AtomicU64>() }
@@ -210,7 +219,7 @@ impl MappingRead {
     /// [`Error::OutOfRange`] if it does not lie within the mapping, [`Error::Argument`] if the
     /// offset is not a multiple of 8.
     pub fn versioned<T: Plain>(&self, offset: usize) -> Result<Versioned<'_, T>> {
-        Ok(Versioned { place: self.versioned_place::<T>(offset)?, mapping: PhantomData })
+        Ok(Versioned::at(self.versioned_place::<T>(offset)?))
     }
 
     fn versioned_place<T: Plain>(&self, offset: usize) -> Result<Place> {
@@ -221,7 +230,9 @@ impl MappingRead {
                 reason: "it is not a multiple of 8",
             });
         }
-        Ok(Place(pointer))
+        // SAFETY: `at` found all of it mapped, and it is aligned; writers ask only for what is mapped
+        // for writing.
+        Ok(unsafe { Place::new(pointer) })
     }
 }
 
@@ -238,10 +249,7 @@ impl Mapping {
         &self,
         offset: usize,
     ) -> Result<Option<VersionedWriter<'_, T>>> {
-        let place = self.versioned_place::<T>(offset)?;
-        let (free, taken) = (Ordering::Acquire, Ordering::Relaxed);
-        let claim = place.claimed().compare_exchange(0, 1, free, taken);
-        Ok(claim.ok().map(|_| VersionedWriter::at(place)))
+        Ok(VersionedWriter::claim(self.versioned_place::<T>(offset)?))
     }
 
     /// The right to write the [`Versioned`] value at `offset`, whoever had it before.
@@ -253,13 +261,28 @@ impl Mapping {
     ///
     /// As [`versioned`](MappingRead::versioned).
     pub fn versioned_take_over<T: Plain>(&self, offset: usize) -> Result<VersionedWriter<'_, T>> {
-        let place = self.versioned_place::<T>(offset)?;
-        place.claimed().store(1, Ordering::Relaxed);
-        Ok(VersionedWriter::at(place))
+        Ok(VersionedWriter::take_over(self.versioned_place::<T>(offset)?))
+    }
+}
+
+impl<T> Versioned<'_, T> {
+    pub(super) fn at(place: Place) -> Self {
+        Self { place, mapping: PhantomData }
     }
 }
 
 impl<T> VersionedWriter<'_, T> {
+    pub(super) fn claim(place: Place) -> Option<Self> {
+        let (free, taken) = (Ordering::Acquire, Ordering::Relaxed);
+        let claim = place.claimed().compare_exchange(0, 1, free, taken);
+        claim.ok().map(|_| Self::at(place))
+    }
+
+    pub(super) fn take_over(place: Place) -> Self {
+        place.claimed().store(1, Ordering::Relaxed);
+        Self::at(place)
+    }
+
     fn at(place: Place) -> Self {
         let published = place.published().load(Ordering::Acquire);
         Self { place, published, mapping: PhantomData }

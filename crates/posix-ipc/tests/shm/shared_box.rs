@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use posix_ipc::shm::{Shareable, SharedBox, SharedCell, TypeTag};
+use posix_ipc::shm::{Shareable, SharedBox, SharedCell, TypeTag, VersionedCell};
 use posix_ipc::{Cleanup, Disposition, Error, OpenMode, SharedMemory};
 use testutil::names;
 use testutil::{child, watchdog};
@@ -121,4 +121,28 @@ fn of_many_processes_exactly_one_initialises() {
     assert_eq!(created, 1);
     let value = SharedBox::<[AtomicU64; 2]>::open(name.as_str(), TAG).unwrap();
     assert_eq!(value[1].load(Ordering::Relaxed), 800);
+}
+
+#[test]
+fn a_versioned_cell_is_in_memory_what_a_versioned_value_is() {
+    let name = names::unique("box-versioned");
+    let value = SharedBox::create(&*name, TAG, || VersionedCell::new([7u8; 13])).unwrap();
+    assert_eq!((value.load(), value.version()), (Some([7; 13]), 0));
+    let mapping = value.memory().map().unwrap();
+    // Behind the header of the box.
+    let view = mapping.versioned::<[u8; 13]>(64).unwrap();
+    assert_eq!(view.load(), Some([7; 13]));
+    let mut writer = value.writer().unwrap();
+    assert!(mapping.versioned_writer::<[u8; 13]>(64).unwrap().is_none());
+    for n in 1..=3 {
+        writer.store([n; 13]);
+        assert_eq!(view.load_versioned(), Some(([n; 13], u64::from(n))));
+    }
+    std::mem::forget(writer);
+    assert!(value.writer().is_none(), "the dead keep it");
+    let mut writer = value.take_over();
+    writer.store([9; 13]);
+    drop(writer);
+    assert_eq!((value.load(), value.version()), (Some([9; 13]), 4));
+    assert!(value.writer().is_some());
 }
