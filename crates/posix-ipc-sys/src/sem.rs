@@ -34,12 +34,16 @@ mod extra;
 mod handle;
 mod memory;
 mod raw;
+#[cfg(target_os = "linux")]
+mod registration;
 mod types;
 
 pub use extra::{WAIT_ANY_MAX, post_many, trywait_many, wait_any, wait_many, waiters, waker_cpu};
 pub use handle::{AsSem, BorrowedSem, OwnedSem};
 pub use memory::{Memory, anonymous, destroy, from_raw, init};
 use raw::Raw;
+#[cfg(target_os = "linux")]
+pub use registration::Registration;
 pub use types::{Abi, Clock, Deadline, OpenFlags, Peek};
 
 /// The largest value of a semaphore: `SEM_VALUE_MAX`.

@@ -27,6 +27,8 @@ mod name;
 mod open_mode;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 mod priority;
+#[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
+mod wait_any;
 
 #[cfg(target_os = "linux")]
 pub mod inspect;
@@ -57,3 +59,5 @@ pub use posix_ipc_sys::io::Errno;
 pub use priority::{Priority, PriorityError};
 pub use sem::Semaphore;
 pub use shm::SharedMemory;
+#[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
+pub use wait_any::{WaitAnyError, Waitable, try_wait_any, wait_any, wait_any_timeout};

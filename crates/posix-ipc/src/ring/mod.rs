@@ -43,9 +43,16 @@ mod copy;
 #[cfg(not(posix_ipc_loom))]
 mod notified;
 #[cfg(not(posix_ipc_loom))]
+pub(crate) mod party;
+#[cfg(not(posix_ipc_loom))]
 mod segment;
 #[cfg(all(feature = "tokio", not(posix_ipc_loom)))]
 mod tokio;
+
+#[cfg(not(posix_ipc_loom))]
+pub(crate) use primitive::Fences;
+#[cfg(not(posix_ipc_loom))]
+pub(crate) use wait::{NAP, Spin};
 
 pub mod mpmc;
 pub mod spsc;

@@ -120,6 +120,11 @@ mod system {
             self.0.fetch_add(value, order)
         }
 
+        /// Where it is, for the kernel.
+        pub(crate) fn as_ptr(&self) -> *mut u32 {
+            self.0.as_ptr()
+        }
+
         /// Sleeps while the word is `expected`, for at most `timeout`; may return early.
         pub(crate) fn wait(&self, expected: u32, timeout: Option<Timespec>) {
             let flags = futex::Flags::empty();

@@ -174,7 +174,7 @@ pub(crate) fn sleep_until<T, E>(
 }
 
 /// How long a process sleeps that nobody can be sure to wake.
-const NAP: Duration = Duration::from_millis(1);
+pub(crate) const NAP: Duration = Duration::from_millis(1);
 
 fn shorter(remaining: Option<Timespec>, interval: Duration) -> Option<Timespec> {
     let interval = Timespec {

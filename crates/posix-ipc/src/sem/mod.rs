@@ -299,6 +299,12 @@ impl Semaphore {
         self.owner.release()
     }
 
+    /// For waiting together with something else: see [`crate::wait_any()`].
+    #[cfg(target_os = "linux")]
+    pub(crate) fn register(&self) -> Option<sys::Registration<'_>> {
+        sys::Registration::new(&self.sem)
+    }
+
     /// What the system answered to an operation on this semaphore.
     #[cold]
     fn error(&self, operation: &'static str, errno: Errno) -> Error {

@@ -9,10 +9,12 @@ mod mpmc;
 mod notified;
 mod python;
 mod spsc;
+mod wait_any;
 
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, stuck_sender, taker};
 use grants::reserver;
+use wait_any::any_actor;
 
 testutil::roles!(
     spsc_sender,
@@ -23,5 +25,6 @@ testutil::roles!(
     holder,
     stuck_sender,
     taker,
-    reserver
+    reserver,
+    any_actor
 );

@@ -20,6 +20,7 @@
 //!
 //! See [`Sender`].
 
+mod look;
 mod queue;
 mod shared;
 mod slots;
@@ -33,6 +34,8 @@ mod incidents;
 mod options;
 #[cfg(not(posix_ipc_loom))]
 mod participant;
+#[cfg(not(posix_ipc_loom))]
+pub(crate) mod party;
 #[cfg(not(posix_ipc_loom))]
 mod receiver;
 #[cfg(not(posix_ipc_loom))]

@@ -30,12 +30,12 @@ mod offset {
 impl Shared {
     /// How many slots to look at before the memory is held to be damaged: every slot twice, and
     /// as often as others may come between.
-    fn patience(&self) -> u64 {
+    pub(super) fn patience(&self) -> u64 {
         (2 << self.slots().shift()) + if cfg!(posix_ipc_loom) { 8 } else { 100_000 }
     }
 
     #[inline(always)]
-    fn lap(&self, position: u64) -> u64 {
+    pub(super) fn lap(&self, position: u64) -> u64 {
         position >> self.slots().shift()
     }
 
@@ -262,7 +262,13 @@ impl Shared {
     /// that position, since claims are in the order of positions; what is a whole lap before that
     /// was therefore left.
     #[inline]
-    fn catch_up(&self, index: &AtomicU64, hint: u64, position: u64, laps: u64) -> (u64, u64) {
+    pub(super) fn catch_up(
+        &self,
+        index: &AtomicU64,
+        hint: u64,
+        position: u64,
+        laps: u64,
+    ) -> (u64, u64) {
         let newer = index.load(Ordering::Acquire);
         if newer != hint {
             return (newer, newer);

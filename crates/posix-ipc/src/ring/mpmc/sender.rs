@@ -35,7 +35,7 @@ use crate::ring::wait::Spin;
 /// ```
 #[derive(Debug)]
 pub struct Sender {
-    participant: Arc<Participant>,
+    pub(super) participant: Arc<Participant>,
     spin: Spin,
     pub(super) claims: Claims,
 }

@@ -97,6 +97,12 @@ impl Event {
         self.announced.0.load(Ordering::Relaxed) != 0
     }
 
+    /// The futex, for the kernel.
+    #[cfg(not(posix_ipc_loom))]
+    pub(super) fn word(&self) -> *mut u32 {
+        self.epoch.0.as_ptr()
+    }
+
     #[cold]
     pub(crate) fn wake(&self) {
         if self.announced.0.swap(0, Ordering::AcqRel) != 0 {

@@ -18,7 +18,7 @@ impl Source for ReceiverSource {
         let shared = &self.participant.shared;
         let lanes = shared.slots().lanes();
         let look = || {
-            let is_news = (0..lanes).any(|lane| shared.seems_full(lane));
+            let is_news = (0..lanes).any(|lane| shared.is_full(lane));
             Ok((is_news || until()).then_some(()))
         };
         let event = &shared.header().not_empty;

@@ -9,8 +9,8 @@ use super::source::ReceiverSource;
 use crate::deadline::Deadline;
 use crate::liveness::Liveness;
 use crate::ring::error::Corrupt;
-use crate::ring::primitive::Ordering;
-use crate::ring::wait::{Spin, Waited, sleep_until};
+use crate::ring::primitive::{Fences, Ordering};
+use crate::ring::wait::{Bed, Spin, Waited, sleep_until};
 use crate::shm::SharedMemory;
 
 /// Why a wait ended without what it waited for.
@@ -140,6 +140,30 @@ impl Attachment {
         let shared = Arc::clone(&self.bed.shared);
         let Patience { interval, outlive, .. } = self.patience;
         ReceiverSource::new(shared, Arc::clone(&self.liveness), interval, outlive, seen)
+    }
+
+    /// Says that this end is about to sleep; gives the futex and what to compare it with.
+    pub(super) fn announce(&self) -> (*mut u32, u32) {
+        let expected = self.bed.announce();
+        (self.bed.word(), expected)
+    }
+
+    pub(super) fn withdraw(&self) {
+        self.bed.withdraw();
+    }
+
+    pub(super) fn fences(&self) -> Fences {
+        self.bed.shared.fences
+    }
+
+    pub(super) fn interval(&self) -> Duration {
+        self.patience.interval
+    }
+
+    /// Whether waiting still makes sense, as in `sleep`.
+    pub(super) fn watch(&mut self, thorough: bool) -> bool {
+        let peer = presence(&self.bed, &self.liveness, &mut self.dead, thorough);
+        self.patience.outlive || peer != Peer::Gone
     }
 
     /// Whether the peer has gone, in the eyes of one that does not outlive it.

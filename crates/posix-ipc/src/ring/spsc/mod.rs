@@ -33,6 +33,8 @@ mod grant;
 #[cfg(not(posix_ipc_loom))]
 mod options;
 #[cfg(not(posix_ipc_loom))]
+pub(crate) mod party;
+#[cfg(not(posix_ipc_loom))]
 mod receiver;
 #[cfg(not(posix_ipc_loom))]
 mod sender;

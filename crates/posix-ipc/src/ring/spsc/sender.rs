@@ -32,7 +32,7 @@ use crate::ring::layout::RECORD_HEADER;
 #[derive(Debug)]
 pub struct Sender {
     pub(super) producer: Producer,
-    attachment: Attachment,
+    pub(super) attachment: Attachment,
 }
 
 impl Sender {

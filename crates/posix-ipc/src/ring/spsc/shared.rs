@@ -169,6 +169,14 @@ pub(crate) struct SeatBed {
     pub(crate) end: End,
 }
 
+#[cfg(not(posix_ipc_loom))]
+impl SeatBed {
+    /// The futex, for the kernel.
+    pub(super) fn word(&self) -> *mut u32 {
+        self.shared.sleeps(self.end).as_ptr()
+    }
+}
+
 impl Bed for SeatBed {
     fn announce(&self) -> u32 {
         self.shared.seat(self.end).processor.store(processor(), Ordering::Relaxed);

@@ -77,23 +77,26 @@ pub(crate) fn wait_any(len: usize, get: impl Fn(usize) -> Raw, until: Until) -> 
 
 fn leave(indices: impl Iterator<Item = usize>, get: &impl Fn(usize) -> Raw) {
     for index in indices {
-        let raw = get(index);
-        with_words!(raw, words => raw.scope.wake(words, words.deregister()));
+        get(index).deregister();
     }
 }
 
 impl Raw {
-    fn register(self) {
+    pub(crate) fn register(self) {
         with_words!(self, words => words.register());
     }
 
-    fn take_registered(self) -> core::result::Result<(), u32> {
+    pub(crate) fn deregister(self) {
+        with_words!(self, words => self.scope.wake(words, words.deregister()));
+    }
+
+    pub(crate) fn take_registered(self) -> core::result::Result<(), u32> {
         with_words!(self, words => {
             words.take_registered(1).map(|wakes| self.scope.wake(words, wakes))
         })
     }
 
-    fn wait_entry(self, word: u32) -> Wait {
+    pub(crate) fn wait_entry(self, word: u32) -> Wait {
         let address = with_words!(self, words => words.futex_address());
         let mut wait = Wait::new();
         wait.val = u64::from(word);
