@@ -9,7 +9,7 @@ use posix_ipc::{
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat};
 use serde_json::json;
 
-use super::entry::{Entry, Shape};
+use super::entry::Entry;
 use super::{describe, ring};
 use crate::args::value::short;
 use crate::args::{CreateArgs, CreateCommand, Exist};
@@ -179,8 +179,7 @@ fn finish(made: Made, kind: Kind, common: &CreateArgs, out: &mut Out) -> Outcome
     }
     let object = inspect::stat(kind, &common.name)?;
     let name = describe::name(&common.name);
-    let shape = Shape::Object(object);
-    let object = describe::entry(&Entry { shape, users: None });
+    let object = describe::entry(&Entry::Object(object));
     out.document(json!({
         "kind": short(kind), "name": name, "disposition": verb, "object": object,
     }))

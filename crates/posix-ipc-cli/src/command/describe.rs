@@ -6,7 +6,7 @@ use posix_ipc::inspect::{
 use posix_ipc::{Kind, Name};
 use serde_json::{Map, Value, json};
 
-use super::entry::{Entry, Shape};
+use super::entry::Entry;
 use crate::args::value::short;
 use crate::output::{group_name, octal, rfc3339, user_name};
 
@@ -24,11 +24,11 @@ pub(crate) fn entry(entry: &Entry) -> Map<String, Value> {
     }
     put("device", entry.identity().device().into());
     put("inode", entry.identity().inode().into());
-    put("linked", matches!(entry.shape, Shape::Object(_)).into());
-    if let Shape::Object(object) = &entry.shape {
+    put("linked", entry.object().is_some().into());
+    if let Some(object) = entry.object() {
         members.extend(object_members(object));
     }
-    if let Some(users) = &entry.users {
+    if let Some(users) = entry.users() {
         members.insert("users".into(), users.iter().map(user).collect());
     }
     members

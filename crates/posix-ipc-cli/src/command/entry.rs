@@ -10,54 +10,73 @@ use crate::args::value::{KindArg, Pattern};
 use crate::output::{Out, counted};
 
 /// One object, or what is left of one.
+///
+/// As large as an object, so that those of a listing become entries where they are.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) shape: Shape,
-    /// Who uses it; `None` if nobody asked.
-    pub(crate) users: Option<Vec<User>>,
-}
-
-/// An object with a name, or one without.
-#[derive(Debug)]
-pub(crate) enum Shape {
+pub(crate) enum Entry {
+    /// An object; nobody asked who uses it.
     Object(Object),
+    /// An object and who uses it.
+    Used(Box<(Object, Vec<User>)>),
+    /// What has no name any more.
     Ghost(Box<Ghost>),
 }
 
 impl Entry {
+    /// An object and, if they were asked for, its users.
+    pub(crate) fn new(object: Object, users: Option<Vec<User>>) -> Self {
+        match users {
+            None => Self::Object(object),
+            Some(users) => Self::Used(Box::new((object, users))),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
-        match &self.shape {
-            Shape::Object(object) => object.kind,
-            Shape::Ghost(ghost) => ghost.kind,
+        match self {
+            Self::Ghost(ghost) => ghost.kind,
+            Self::Object(object) => object.kind,
+            Self::Used(used) => used.0.kind,
         }
     }
 
     pub(crate) fn name(&self) -> &Name {
-        match &self.shape {
-            Shape::Object(object) => &object.name,
-            Shape::Ghost(ghost) => &ghost.name,
+        match self {
+            Self::Ghost(ghost) => &ghost.name,
+            Self::Object(object) => &object.name,
+            Self::Used(used) => &used.0.name,
         }
     }
 
     pub(crate) fn identity(&self) -> Identity {
-        match &self.shape {
-            Shape::Object(object) => object.identity,
-            Shape::Ghost(ghost) => ghost.identity,
+        match self {
+            Self::Ghost(ghost) => ghost.identity,
+            Self::Object(object) => object.identity,
+            Self::Used(used) => used.0.identity,
         }
     }
 
     /// Its size; a queue has none of its own.
     pub(crate) fn size(&self) -> Option<u64> {
-        match &self.shape {
-            Shape::Object(object) => (object.kind != Kind::MessageQueue).then_some(object.size),
-            Shape::Ghost(ghost) => ghost.size,
+        match self {
+            Self::Ghost(ghost) => ghost.size,
+            _ => self.object().filter(|it| it.kind != Kind::MessageQueue).map(|it| it.size),
         }
     }
 
     pub(crate) fn object(&self) -> Option<&Object> {
-        match &self.shape {
-            Shape::Object(object) => Some(object),
-            Shape::Ghost(_) => None,
+        match self {
+            Self::Object(object) => Some(object),
+            Self::Used(used) => Some(&used.0),
+            Self::Ghost(_) => None,
+        }
+    }
+
+    /// Who uses it; `None` if nobody asked.
+    pub(crate) fn users(&self) -> Option<&[User]> {
+        match self {
+            Self::Object(_) => None,
+            Self::Used(used) => Some(&used.1),
+            Self::Ghost(ghost) => Some(&ghost.users),
         }
     }
 }
@@ -130,9 +149,9 @@ impl<'a> Selection<'a> {
         let mut entries: Vec<Entry> = objects
             .map(|object| {
                 let users = usage.as_ref().map(|usage| usage.of(&object).to_vec());
-                Entry { shape: Shape::Object(object), users }
+                Entry::new(object, users)
             })
-            .filter(|entry| !self.stale || entry.users.as_ref().is_some_and(Vec::is_empty))
+            .filter(|entry| !self.stale || entry.users().is_some_and(<[User]>::is_empty))
             .collect();
         if let Some(usage) = usage.as_ref().filter(|_| self.ghosts) {
             entries.extend(self.ghosts_of(usage));
@@ -147,11 +166,8 @@ impl<'a> Selection<'a> {
             let owned = |user: &User| self.owner.is_none_or(|owner| owner == user.process.uid);
             self.is(ghost.kind) && self.names(&ghost.name) && ghost.users.iter().any(owned)
         };
-        let ghosts = usage.ghosts().iter().filter(wanted).map(|ghost| Entry {
-            shape: Shape::Ghost(Box::new(ghost.clone())),
-            users: Some(ghost.users.clone()),
-        });
-        ghosts.collect()
+        let ghosts = usage.ghosts().iter().filter(wanted);
+        ghosts.map(|ghost| Entry::Ghost(Box::new(ghost.clone()))).collect()
     }
 
     fn concerns(&self, problem: &Problem) -> bool {

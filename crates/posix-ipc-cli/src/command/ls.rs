@@ -15,7 +15,7 @@ use crate::args::value::{KindArg, Pattern, short};
 use crate::args::{Column, LsArgs};
 use crate::exit::{Failure, Outcome};
 use crate::output::{
-    Align, Out, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user,
+    Align, Out, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user, write_human,
 };
 
 const DEFAULT: [Column; 7] = [
@@ -176,17 +176,23 @@ fn heading(column: Column) -> (&'static str, Align) {
 
 /// Writes a cell; a listing may have many, so that few are made of more than their text.
 fn cell(text: &mut String, column: Column, entry: &Entry, now: SystemTime, bytes: bool) {
-    let size = |size: u64| if bytes { size.to_string() } else { human(size) };
+    let size = |text: &mut String, size: u64| match bytes {
+        true => write(text, size),
+        false => write_human(text, size),
+    };
     match column {
         Column::Kind => text.push_str(short(entry.kind())),
         Column::Name => write(text, entry.name()),
         Column::Size if entry.kind() == Kind::MessageQueue => text.push_str(NONE),
-        Column::Size => text.push_str(&known(entry.size().map(size))),
+        Column::Size => match entry.size() {
+            Some(bytes) => size(text, bytes),
+            None => text.push_str(UNKNOWN),
+        },
         Column::Identity => {
             let identity = entry.identity();
             write(text, format_args!("{}/{}", identity.device(), identity.inode()));
         }
-        Column::Users => text.push_str(&users(entry.users.as_deref())),
+        Column::Users => text.push_str(&users(entry.users())),
         _ => match entry.object() {
             Some(object) => object_cell(text, column, object, now, &size),
             None => text.push_str(if column == Column::State { "unlinked" } else { NONE }),
@@ -199,13 +205,13 @@ fn object_cell(
     column: Column,
     object: &Object,
     now: SystemTime,
-    size: &dyn Fn(u64) -> String,
+    size: &dyn Fn(&mut String, u64),
 ) {
     match column {
         Column::Mode => permissions(text, object.mode),
-        Column::Owner => text.push_str(&user(object.uid)),
-        Column::Group => text.push_str(&group(object.gid)),
-        Column::Allocated => text.push_str(&size(object.allocated)),
+        Column::Owner => user(text, object.uid),
+        Column::Group => group(text, object.gid),
+        Column::Allocated => size(text, object.allocated),
         Column::State => state(text, object),
         Column::Changed => text.push_str(&rfc3339(object.changed)),
         Column::Modified => text.push_str(&rfc3339(object.modified)),
@@ -216,7 +222,8 @@ fn object_cell(
             None => text.push_str(NONE),
         },
         Column::MessageSize | Column::Bytes => match number(column, object) {
-            Some(value) => text.push_str(&known(value.map(size))),
+            Some(Some(value)) => size(text, value),
+            Some(None) => text.push_str(UNKNOWN),
             None => text.push_str(NONE),
         },
         _ => match number(column, object) {
@@ -344,7 +351,7 @@ fn compare(column: Column, a: &Entry, b: &Entry) -> Ordering {
             key(a).cmp(&key(b))
         }
         Column::Users => {
-            let key = |entry: &Entry| entry.users.as_ref().map(Vec::len);
+            let key = |entry: &Entry| entry.users().map(<[User]>::len);
             key(a).cmp(&key(b))
         }
         Column::Notify => {

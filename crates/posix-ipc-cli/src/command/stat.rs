@@ -7,7 +7,7 @@ use posix_ipc::{Kind, Name};
 use serde_json::{Map, Value, json};
 
 use super::describe;
-use super::entry::{Entry, Shape};
+use super::entry::Entry;
 use crate::args::StatArgs;
 use crate::args::value::KindArg;
 use crate::exit::{Failure, Outcome, Status};
@@ -28,8 +28,7 @@ pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Outcome {
         for object in objects {
             let users = usage.of(&object).to_vec();
             if out.is_json() {
-                let shape = Shape::Object(object);
-                documents.push(describe::entry(&Entry { shape, users: Some(users) }));
+                documents.push(describe::entry(&Entry::new(object, Some(users))));
             } else {
                 show(&object, &users, usage.hidden(), out)?;
             }
@@ -102,7 +101,11 @@ fn show(object: &Object, users: &[User], hidden: usize, out: &mut Out) -> Outcom
 }
 
 fn owner(object: &Object) -> String {
-    format!("{}:{}", user(object.uid), group(object.gid))
+    written(|text| {
+        user(text, object.uid);
+        text.push(':');
+        group(text, object.gid);
+    })
 }
 
 fn details(object: &Object, row: &mut impl FnMut(&str, String)) {
@@ -161,5 +164,6 @@ fn used_by(one: &User) -> String {
         _ => "descriptor".to_string(),
     };
     let access = describe::access(one.access);
-    format!("{} {} ({}), {held}, {access}", process.pid, process.command, user(process.uid))
+    let user = written(|text| user(text, process.uid));
+    format!("{} {} ({user}), {held}, {access}", process.pid, process.command)
 }

@@ -87,8 +87,7 @@ impl Out {
 
     /// Prints a table.
     pub(crate) fn table(&mut self, table: &Table) -> Outcome {
-        let text = table.render(self.colours);
-        self.raw(text.as_bytes())
+        table.render(self.colours, |line| self.raw(line.as_bytes()))
     }
 
     /// `text` in a style, where there are colours.

@@ -17,9 +17,15 @@ pub(crate) fn known(value: Option<impl ToString>) -> String {
 
 /// A size in at most four figures and a unit of 1024: `0B`, `32B`, `8K`, `1.5M`.
 pub(crate) fn human(bytes: u64) -> String {
+    written(|text| write_human(text, bytes))
+}
+
+/// Writes what [`human`] makes.
+pub(crate) fn write_human(text: &mut String, bytes: u64) {
     const UNITS: [&str; 6] = ["K", "M", "G", "T", "P", "E"];
     if bytes < 1024 {
-        return format!("{bytes}B");
+        let _ = write!(text, "{bytes}B");
+        return;
     }
     let mut scaled = bytes as f64 / 1024.0;
     let mut units = UNITS.iter();
@@ -30,8 +36,9 @@ pub(crate) fn human(bytes: u64) -> String {
         scaled /= 1024.0;
         unit = next;
     }
-    let text = format!("{scaled:.1}");
-    format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+    let figures = format!("{scaled:.1}");
+    text.push_str(figures.strip_suffix(".0").unwrap_or(&figures));
+    text.push_str(unit);
 }
 
 /// A point in time as RFC 3339 in UTC, to the microsecond.
@@ -101,26 +108,41 @@ pub(crate) fn written(write: impl FnOnce(&mut String)) -> String {
     text
 }
 
+fn with_user<T>(uid: u32, then: impl FnOnce(Option<&String>) -> T) -> T {
+    let look_up = || nix::unistd::User::from_uid(uid.into()).ok()?.map(|user| user.name);
+    USERS.with_borrow_mut(|users| then(users.entry(uid).or_insert_with(look_up).as_ref()))
+}
+
+fn with_group<T>(gid: u32, then: impl FnOnce(Option<&String>) -> T) -> T {
+    let look_up = || nix::unistd::Group::from_gid(gid.into()).ok()?.map(|group| group.name);
+    GROUPS.with_borrow_mut(|groups| then(groups.entry(gid).or_insert_with(look_up).as_ref()))
+}
+
 /// The name of a user; `None` if there is none of that number any more.
 pub(crate) fn user_name(uid: u32) -> Option<String> {
-    let look_up = || nix::unistd::User::from_uid(uid.into()).ok()?.map(|user| user.name);
-    USERS.with_borrow_mut(|users| users.entry(uid).or_insert_with(look_up).clone())
+    with_user(uid, |name| name.cloned())
 }
 
 /// The name of a group.
 pub(crate) fn group_name(gid: u32) -> Option<String> {
-    let look_up = || nix::unistd::Group::from_gid(gid.into()).ok()?.map(|group| group.name);
-    GROUPS.with_borrow_mut(|groups| groups.entry(gid).or_insert_with(look_up).clone())
+    with_group(gid, |name| name.cloned())
 }
 
-/// The name of a user, or its number.
-pub(crate) fn user(uid: u32) -> String {
-    user_name(uid).unwrap_or_else(|| uid.to_string())
+/// Writes the name of a user, or its number.
+pub(crate) fn user(text: &mut String, uid: u32) {
+    with_user(uid, |name| name_or_number(text, name, uid));
 }
 
-/// The name of a group, or its number.
-pub(crate) fn group(gid: u32) -> String {
-    group_name(gid).unwrap_or_else(|| gid.to_string())
+/// Writes the name of a group, or its number.
+pub(crate) fn group(text: &mut String, gid: u32) {
+    with_group(gid, |name| name_or_number(text, name, gid));
+}
+
+fn name_or_number(text: &mut String, name: Option<&String>, number: u32) {
+    let _ = match name {
+        Some(name) => write!(text, "{name}"),
+        None => write!(text, "{number}"),
+    };
 }
 
 /// `1 object`, `2 objects`.

@@ -72,8 +72,12 @@ impl Table {
         starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
     }
 
-    /// The table as text, a line for each row.
-    pub(crate) fn render(&self, colours: bool) -> String {
+    /// Hands each line of the table over, with its end.
+    pub(crate) fn render<E>(
+        &self,
+        colours: bool,
+        mut each: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
         let columns = self.headings.len().max(1);
         let mut widths: Vec<usize> = match self.show_headings {
             true => self.headings.iter().map(|(text, _)| text.width()).collect(),
@@ -85,17 +89,20 @@ impl Table {
             }
         }
         let line = widths.iter().sum::<usize>() + widths.len() * GAP.len();
-        let mut text = String::with_capacity(line * (self.styles.len() + 1));
+        let mut text = String::with_capacity(line);
         if self.show_headings {
             let headings = self.headings.iter().map(|(text, _)| text.as_str());
             self.write_row(&mut text, &widths, Some(HEADING).filter(|_| colours), headings);
+            each(&text)?;
         }
         let mut cells = self.cells();
         for style in &self.styles {
             let style = style.filter(|_| colours);
+            text.clear();
             self.write_row(&mut text, &widths, style, cells.by_ref().take(columns));
+            each(&text)?;
         }
-        text
+        Ok(())
     }
 
     fn write_row<'a>(
@@ -156,26 +163,36 @@ mod tests {
         table
     }
 
+    fn text(table: &Table, colours: bool) -> String {
+        let mut text = String::new();
+        let result: Result<(), ()> = table.render(colours, |line| {
+            text.push_str(line);
+            Ok(())
+        });
+        assert_eq!(result, Ok(()));
+        text
+    }
+
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        assert_eq!(table().render(false), "NAME    N\n/a     10\n/漢字   2\n");
+        assert_eq!(text(&table(), false), "NAME    N\n/a     10\n/漢字   2\n");
     }
 
     #[test]
     fn headings_can_be_left_out() {
-        assert_eq!(table().without_headings().render(false), "/a     10\n/漢字   2\n");
+        assert_eq!(text(&table().without_headings(), false), "/a     10\n/漢字   2\n");
     }
 
     #[test]
     fn lines_have_no_blanks_at_the_end_and_no_colours_unless_wanted() {
         let mut table = Table::new([("A", Align::Left), ("LONG", Align::Left)]);
         table.row(["x".into(), "y".into()]);
-        assert_eq!(table.render(false), "A  LONG\nx  y\n");
-        assert!(table.render(true).starts_with("\u{1b}[1mA  LONG\u{1b}[0m\n"));
+        assert_eq!(text(&table, false), "A  LONG\nx  y\n");
+        assert!(text(&table, true).starts_with("\u{1b}[1mA  LONG\u{1b}[0m\n"));
     }
 
     #[test]
     fn a_table_without_rows_is_its_headings() {
-        assert_eq!(Table::new([("NAME", Align::Left)]).render(false), "NAME\n");
+        assert_eq!(text(&Table::new([("NAME", Align::Left)]), false), "NAME\n");
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::os::fd::OwnedFd;
-use std::thread;
+use std::sync::mpsc::{self, SendError};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
-use rustix::fs::FileType;
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use super::directory::{Place, look};
@@ -15,6 +16,8 @@ use crate::{Error, Kind, Name, Result};
 const WORTH_A_THREAD: usize = 1000;
 /// More threads than this only fight for the directory's locks.
 const MAX_THREADS: usize = 4;
+/// How much longer a directory of tmpfs or of queues says it is for each entry.
+const ENTRY_SIZE: usize = 20;
 
 /// What [`list`] found.
 #[derive(Debug, Clone, Default)]
@@ -152,43 +155,80 @@ fn list_place(
     wanted: &(impl Fn(Kind, &Name) -> bool + Sync),
 ) -> std::result::Result<Vec<Object>, Errno> {
     let directory = place.open()?;
-    let mut found = Vec::new();
-    place.each_entry(&directory, |entry, file_type, _| {
-        // Only files are objects; nothing else is even looked at.
-        if matches!(file_type, FileType::RegularFile | FileType::Unknown) {
-            found.extend(place.classify(entry).filter(|(kind, name)| wanted(*kind, name)));
-        }
-    })?;
-    // Now, while they are small: the objects then come in order already.
-    found.sort_unstable();
-    Ok(look_at_all(&directory, found))
-}
-
-fn look_at_all(directory: &OwnedFd, mut found: Vec<(Kind, Name)>) -> Vec<Object> {
     let look_at = |found: Vec<(Kind, Name)>| -> Vec<Object> {
         let mut entry = Vec::with_capacity(256);
         let mut objects = Vec::with_capacity(found.len());
         for (kind, name) in found {
             Place::entry(kind, &name, &mut entry);
-            objects.extend(look(directory, &entry, kind, name).ok().flatten());
+            objects.extend(look(&directory, &entry, kind, name).ok().flatten());
         }
         objects
     };
-    let threads = match found.len() {
-        0..WORTH_A_THREAD => 1,
-        _ => thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-    };
-    let share = found.len().div_ceil(threads);
     thread::scope(|scope| {
-        let mut workers = Vec::new();
-        while found.len() > share {
-            let part = found.split_off(found.len() - share);
-            workers.push(scope.spawn(move || look_at(part)));
+        // Before the directory is read: a new thread is left for some time on the processor of the
+        // one that made it, while one that sleeps already is woken on an idle processor.
+        let helpers = start_helpers(scope, &directory, look_at);
+        let mut found = Vec::new();
+        place.each_entry(&directory, |entry, file_type, _| {
+            // Only files are objects; nothing else is even looked at.
+            if matches!(file_type, FileType::RegularFile | FileType::Unknown) {
+                found.extend(place.classify(entry).filter(|(kind, name)| wanted(*kind, name)));
+            }
+        })?;
+        // Now, while they are small: the objects then come in order already.
+        found.sort_unstable();
+        let total: usize = found.iter().map(cost).sum();
+        let share = total / (helpers.len() + 1);
+        let mut working = Vec::new();
+        for (give, helper) in helpers {
+            let Err(SendError(part)) = give.send(split_off(&mut found, share)) else {
+                working.push(helper);
+                continue;
+            };
+            found.extend(part);
         }
         let mut objects = look_at(found);
-        for worker in workers.into_iter().rev() {
-            objects.extend(worker.join().unwrap_or_default());
+        for helper in working.into_iter().rev() {
+            objects.extend(helper.join().unwrap_or_default());
         }
-        objects
+        Ok(objects)
     })
+}
+
+/// About how long it takes to look at an object; plain memory is not opened.
+fn cost((kind, _): &(Kind, Name)) -> usize {
+    if *kind == Kind::SharedMemory { 1 } else { 3 }
+}
+
+/// Splits so many off the end that they cost `share`.
+fn split_off(found: &mut Vec<(Kind, Name)>, share: usize) -> Vec<(Kind, Name)> {
+    let mut sum = 0;
+    let is_more = |one| {
+        sum += cost(one);
+        sum > share
+    };
+    let at = found.iter().rposition(is_more).map_or(0, |last| last + 1);
+    found.split_off(at)
+}
+
+type Helper<'scope> = (mpsc::Sender<Vec<(Kind, Name)>>, ScopedJoinHandle<'scope, Vec<Object>>);
+
+/// Threads that wait for a part of what was found, if the directory seems to be worth it.
+fn start_helpers<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    directory: &OwnedFd,
+    look_at: impl Fn(Vec<(Kind, Name)>) -> Vec<Object> + Send + Copy + 'scope,
+) -> Vec<Helper<'scope>> {
+    let size = fstat(directory).map_or(0, |stat| stat.st_size);
+    if usize::try_from(size).unwrap_or(0) / ENTRY_SIZE < WORTH_A_THREAD {
+        return Vec::new();
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let start = |_| {
+        let (give, take) = mpsc::channel();
+        let work = move || take.recv().map(look_at).unwrap_or_default();
+        // There may be a limit to threads: then there are fewer.
+        Some((give, thread::Builder::new().spawn_scoped(scope, work).ok()?))
+    };
+    (1..threads).map_while(start).collect()
 }
