@@ -85,10 +85,18 @@ pub(crate) fn fine(nanoseconds: f64) -> String {
 
 /// Writes permission bits as `ls` does, without the type.
 pub(crate) fn permissions(text: &mut String, mode: u32) {
-    const BITS: [char; 9] = ['r', 'w', 'x', 'r', 'w', 'x', 'r', 'w', 'x'];
-    let shown =
-        |(index, &bit): (usize, &char)| if mode & (0o400u32 >> index) != 0 { bit } else { '-' };
-    text.extend(BITS.iter().enumerate().map(shown));
+    for shift in [6, 3, 0] {
+        text.push_str(match mode >> shift & 7 {
+            0 => "---",
+            1 => "--x",
+            2 => "-w-",
+            3 => "-wx",
+            4 => "r--",
+            5 => "r-x",
+            6 => "rw-",
+            _ => "rwx",
+        });
+    }
 }
 
 /// Permission bits in octal.
@@ -197,6 +205,8 @@ mod tests {
     fn permissions_are_written_as_usual() {
         assert_eq!(written(|out| permissions(out, 0o640)), "rw-r-----");
         assert_eq!(written(|out| permissions(out, 0)), "---------");
+        assert_eq!(written(|out| permissions(out, 0o1753)), "rwxr-x-wx");
+        assert_eq!(written(|out| permissions(out, 0o421)), "r---w---x");
         assert_eq!(octal(0o640), "0640");
     }
 }

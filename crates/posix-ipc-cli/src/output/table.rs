@@ -144,7 +144,13 @@ impl Table {
 }
 
 fn blanks(text: &mut String, count: usize) {
-    text.extend(std::iter::repeat_n(' ', count));
+    const BLANKS: &str = "                                ";
+    let mut left = count;
+    while left > 0 {
+        let some = BLANKS.get(..left).unwrap_or(BLANKS);
+        text.push_str(some);
+        left -= some.len();
+    }
 }
 
 /// Nearly all cells are ASCII, whose width is their length.

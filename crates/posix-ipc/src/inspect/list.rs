@@ -88,7 +88,9 @@ pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
     let mut listing = Listing::default();
     for place in [Place::Memory, Place::Queues] {
         match list_place(place, &wanted) {
-            Ok(mut objects) => listing.objects.append(&mut objects),
+            // Moved, not copied: the first are nearly all.
+            Ok(objects) if listing.objects.is_empty() => listing.objects = objects,
+            Ok(objects) => listing.objects.extend(objects),
             Err(errno) => {
                 let directory = place.path().to_str().unwrap_or_default();
                 listing.problems.push(Problem { directory, errno });
@@ -155,14 +157,17 @@ fn list_place(
     wanted: &(impl Fn(Kind, &Name) -> bool + Sync),
 ) -> std::result::Result<Vec<Object>, Errno> {
     let directory = place.open()?;
-    let look_at = |found: Vec<(Kind, Name)>| -> Vec<Object> {
+    let look_into = |found: Vec<(Kind, Name)>, mut objects: Vec<Object>| {
         let mut entry = Vec::with_capacity(256);
-        let mut objects = Vec::with_capacity(found.len());
         for (kind, name) in found {
             Place::entry(kind, &name, &mut entry);
             objects.extend(look(&directory, &entry, kind, name).ok().flatten());
         }
         objects
+    };
+    let look_at = |found: Vec<_>| {
+        let objects = Vec::with_capacity(found.len());
+        look_into(found, objects)
     };
     thread::scope(|scope| {
         // Before the directory is read: a new thread is left for some time on the processor of the
@@ -177,6 +182,7 @@ fn list_place(
         })?;
         // Now, while they are small: the objects then come in order already.
         found.sort_unstable();
+        let count = found.len();
         let total: usize = found.iter().map(cost).sum();
         let share = total / (helpers.len() + 1);
         let mut working = Vec::new();
@@ -187,7 +193,7 @@ fn list_place(
             };
             found.extend(part);
         }
-        let mut objects = look_at(found);
+        let mut objects = look_into(found, Vec::with_capacity(count));
         for helper in working.into_iter().rev() {
             objects.extend(helper.join().unwrap_or_default());
         }
