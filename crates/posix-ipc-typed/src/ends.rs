@@ -1,7 +1,7 @@
 //! Clients and servers over named queues and rings: `NAME` for requests, and for the replies to
 //! each client `NAME-` and its number.
 
-use posix_ipc::{Error, Name, NameError, OpenMode};
+use posix_ipc::{Error, Name, OpenMode};
 
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 use posix_ipc::{MessageQueue, mq};
@@ -10,15 +10,9 @@ use posix_ipc::{MessageQueue, mq};
 use posix_ipc::ring::{mpmc, spsc};
 
 use crate::message::{DecodeOwned, Message};
+use crate::replies::{collect, collect_replies, reply_name};
 use crate::request::{Client, Connect, Server, client_id};
 use crate::transport::TransportError;
-
-/// The name of what a client receives its replies from.
-fn reply_name(name: &Name, client: u64) -> Result<Name, NameError> {
-    let mut bytes = name.as_bytes().to_vec();
-    bytes.extend_from_slice(format!("-{client:016x}").as_bytes());
-    Name::try_from(bytes.as_slice())
-}
 
 /// How many replies a client's queue holds.
 const REPLIES: usize = 8;
@@ -36,6 +30,10 @@ impl Connect for QueueConnect {
         let name = reply_name(&self.0, client).map_err(TransportError::failed)?;
         let options = MessageQueue::options().mode(OpenMode::OpenExisting);
         options.open_sender(name).map_err(TransportError::failed)
+    }
+
+    fn collect(&mut self, client: Option<u64>) -> usize {
+        collect(&self.0, client)
     }
 }
 
@@ -63,7 +61,8 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mq::Sender, mq::R
 
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mq::Receiver, QueueConnect> {
-    /// Creates the queue for requests, which goes with the server.
+    /// Creates the queue for requests, which goes with the server; removes what killed clients of
+    /// an earlier server have left.
     ///
     /// # Errors
     ///
@@ -75,6 +74,7 @@ impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mq::Receiver, QueueConnect
         let name = name.try_into().map_err(Into::into)?;
         let options = crate::queue_options::<Req>(capacity).mode(OpenMode::CreateNew);
         let requests = options.open_receiver(&name)?;
+        collect_replies(&name);
         Ok(Self::new(requests, QueueConnect(name)))
     }
 }
@@ -91,6 +91,10 @@ impl Connect for RingConnect {
     fn connect(&mut self, client: u64) -> Result<spsc::Sender, TransportError> {
         let name = reply_name(&self.0, client).map_err(TransportError::failed)?;
         spsc::Sender::open(name).map_err(TransportError::failed)
+    }
+
+    fn collect(&mut self, client: Option<u64>) -> usize {
+        collect(&self.0, client)
     }
 }
 
@@ -117,7 +121,7 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mpmc::Sender, sps
 #[cfg(target_os = "linux")]
 impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mpmc::Receiver, RingConnect> {
     /// Creates the ring for requests, of `capacity` frames of up to `message_size` bytes, which goes with
-    /// the server.
+    /// the server; removes what killed clients of an earlier server have left.
     ///
     /// # Errors
     ///
@@ -127,6 +131,7 @@ impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mpmc::Receiver, RingConnec
         N: TryInto<Name, Error: Into<Error>>,
     {
         let name = name.try_into().map_err(Into::into)?;
+        collect_replies(&name);
         let requests = mpmc::Receiver::create(&name, capacity, message_size)?;
         Ok(Self::new(requests, RingConnect(name)))
     }

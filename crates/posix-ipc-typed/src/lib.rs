@@ -56,6 +56,8 @@ mod reader;
 #[cfg(feature = "transport")]
 mod receiver;
 #[cfg(feature = "transport")]
+mod replies;
+#[cfg(feature = "transport")]
 mod request;
 #[cfg(feature = "transport")]
 mod router;
@@ -91,6 +93,8 @@ pub use queue::{message_size, queue_options};
 pub use reader::{MAX_DEPTH, MAX_EMPTY_ELEMENTS, Reader};
 #[cfg(feature = "transport")]
 pub use receiver::{Iter, Receiver};
+#[cfg(feature = "transport")]
+pub use replies::collect_replies;
 #[cfg(feature = "transport")]
 pub use request::{CallError, Client, Connect, ReplyTo, ServeError, Server, client_id};
 #[cfg(feature = "transport")]

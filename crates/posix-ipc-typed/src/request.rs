@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::frame::Correlation;
+use crate::frame_options::FrameOptions;
 use crate::inbox::{Inbox, ReceiveError};
 use crate::message::{DecodeOwned, Message};
 use crate::sender::{Outbox, SendError};
@@ -13,6 +14,8 @@ use crate::transport::{ReceiveFrames, SendFrames, TransportError, Wait};
 
 /// How many clients a server remembers the way to.
 const REMEMBERED: usize = 1024;
+/// At how many a server first looks for those that have died.
+const SWEEP: usize = 16;
 
 /// Why a request was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +75,20 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned, S: SendFrames, R: ReceiveFrames>
     pub fn with_id(id: u64, requests: S, replies: R) -> Self {
         let (outbox, inbox) = (Outbox::new(requests), Inbox::new(replies));
         Self { outbox, inbox, id, next: 0, late: 0, marker: PhantomData }
+    }
+
+    /// Sets whether a CRC32C covers each frame; by default none does.
+    #[must_use]
+    pub fn checksum(mut self, checksum: bool) -> Self {
+        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self
+    }
+
+    /// Sets whether requests carry the type's name; by default they do.
+    #[must_use]
+    pub fn named(mut self, named: bool) -> Self {
+        self.outbox.frame = self.outbox.frame.named(named);
+        self
     }
 
     /// The number that the server knows this client by.
@@ -151,6 +168,15 @@ pub trait Connect {
     ///
     /// [`TransportError`]; the reply is then dropped and counted.
     fn connect(&mut self, client: u64) -> Result<Self::Sender, TransportError>;
+
+    /// Removes what this client, or any client, was to receive its replies from, if the client has
+    /// died without doing so; tells how many were removed. Nothing of it is open here then.
+    ///
+    /// By default there is nothing to remove.
+    fn collect(&mut self, client: Option<u64>) -> usize {
+        let _ = client;
+        0
+    }
 }
 
 impl<S: SendFrames, F: FnMut(u64) -> Result<S, TransportError>> Connect for F {
@@ -164,13 +190,16 @@ impl<S: SendFrames, F: FnMut(u64) -> Result<S, TransportError>> Connect for F {
 /// Receives requests and replies to each client.
 ///
 /// A client that has died costs no more than one bounded wait: its replies are dropped and
-/// counted.
+/// counted, and what it received them from is removed.
 #[derive(Debug)]
 pub struct Server<Req, Rep, R = crate::DefaultReceiver, C: Connect = crate::DefaultConnect> {
     inbox: Inbox<R>,
     connect: C,
     clients: HashMap<u64, Known<C::Sender>>,
     clock: u64,
+    frame: FrameOptions,
+    /// At how many known clients those that have died are looked for.
+    sweep: usize,
     patience: Duration,
     undelivered: u64,
     marker: PhantomData<fn(Req) -> Rep>,
@@ -179,7 +208,8 @@ pub struct Server<Req, Rep, R = crate::DefaultReceiver, C: Connect = crate::Defa
 /// The way to a client.
 #[derive(Debug)]
 struct Known<S> {
-    outbox: Outbox<S>,
+    /// `None` where it has to be opened anew.
+    outbox: Option<Outbox<S>>,
     /// Whether it did not take the last reply in time: nobody waits for it again until it does.
     stuck: bool,
     used: u64,
@@ -205,6 +235,8 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
             connect,
             clients: HashMap::new(),
             clock: 0,
+            frame: FrameOptions::new(),
+            sweep: SWEEP,
             patience: Duration::from_millis(100),
             undelivered: 0,
             marker: PhantomData,
@@ -217,6 +249,34 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
+    }
+
+    /// Sets whether a CRC32C covers each frame; by default none does.
+    #[must_use]
+    pub fn checksum(mut self, checksum: bool) -> Self {
+        self.frame = self.frame.checksum(checksum);
+        self.clients.clear();
+        self
+    }
+
+    /// Sets whether replies carry the type's name; by default they do.
+    #[must_use]
+    pub fn named(mut self, named: bool) -> Self {
+        self.frame = self.frame.named(named);
+        self.clients.clear();
+        self
+    }
+
+    /// Removes what clients that have died were to receive their replies from; tells how many.
+    ///
+    /// The server does so by itself for a client that takes no replies, and whenever the number of
+    /// its clients has doubled.
+    pub fn collect(&mut self) -> usize {
+        // Closed first, so that this server is not taken for a user; opened again as needed.
+        for known in self.clients.values_mut() {
+            known.outbox = None;
+        }
+        self.connect.collect(None)
     }
 
     /// How many replies could not be delivered.
@@ -252,37 +312,68 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
                     }
                     _ => false,
                 };
-                match self.clients.get_mut(&to.client()) {
-                    Some(known) if stuck => known.stuck = true,
-                    _ => drop(self.clients.remove(&to.client())),
-                }
+                self.lose(to.client(), stuck);
             }
         }
         self.undelivered += 1;
         Ok(false)
     }
 
-    fn try_reply(&mut self, to: ReplyTo, reply: &Rep) -> Result<(), SendError> {
-        self.clock += 1;
-        let used = self.clock;
-        let client = to.client();
-        if !self.clients.contains_key(&client) {
-            let outbox = Outbox::new(self.connect.connect(client)?);
-            if self.clients.len() >= REMEMBERED {
-                let oldest = self.clients.iter().min_by_key(|(_, known)| known.used);
-                if let Some(oldest) = oldest.map(|(client, _)| *client) {
-                    self.clients.remove(&oldest);
+    /// A client did not take its reply: it is slow, or has died.
+    fn lose(&mut self, client: u64, stuck: bool) {
+        match self.clients.get_mut(&client) {
+            Some(known) if stuck && known.stuck => {}
+            Some(known) if stuck => {
+                known.stuck = true;
+                known.outbox = None;
+                if self.connect.collect(Some(client)) > 0 {
+                    self.clients.remove(&client);
                 }
             }
-            self.clients.insert(client, Known { outbox, stuck: false, used });
+            _ => {
+                self.clients.remove(&client);
+                self.connect.collect(Some(client));
+            }
         }
-        let Some(known) = self.clients.get_mut(&client) else {
-            return Ok(());
+    }
+
+    /// Makes room for one more client.
+    fn make_room(&mut self) {
+        if self.clients.len() >= self.sweep && self.sweep < REMEMBERED {
+            if self.collect() == 0 {
+                self.sweep = self.sweep.saturating_mul(2);
+            }
+            // Who is still there comes again.
+            self.clients.retain(|_, known| known.stuck);
+        }
+        if self.clients.len() >= REMEMBERED {
+            let oldest = self.clients.iter().min_by_key(|(_, known)| known.used);
+            if let Some(oldest) = oldest.map(|(client, _)| *client) {
+                self.clients.remove(&oldest);
+            }
+        }
+    }
+
+    fn try_reply(&mut self, to: ReplyTo, reply: &Rep) -> Result<(), SendError> {
+        self.clock += 1;
+        let client = to.client();
+        if !self.clients.contains_key(&client) {
+            self.make_room();
+        }
+        let new = Known { outbox: None, stuck: false, used: 0 };
+        let known = self.clients.entry(client).or_insert(new);
+        known.used = self.clock;
+        let outbox = match &mut known.outbox {
+            Some(outbox) => outbox,
+            none => {
+                let mut outbox = Outbox::new(self.connect.connect(client)?);
+                outbox.frame = self.frame;
+                none.insert(outbox)
+            }
         };
         let wait = if known.stuck { Wait::Never } else { Wait::timeout(self.patience) };
-        known.outbox.send(reply, Some(to.0), 0, wait)?;
+        outbox.send(reply, Some(to.0), 0, wait)?;
         known.stuck = false;
-        known.used = used;
         Ok(())
     }
 

@@ -3,16 +3,18 @@
 use std::thread;
 use std::time::Duration;
 
-use posix_ipc::{Cleanup, OpenMode, SharedMemory};
-use posix_ipc_typed::transport::{self, MemorySender, SendFrames, TransportError, Wait};
+use posix_ipc::{Cleanup, Name, OpenMode, SharedMemory};
+use posix_ipc_typed::transport::{
+    self, MemorySender, ReceiveFrames, SendFrames, TransportError, Wait,
+};
 use posix_ipc_typed::{
-    CallError, Client, FrameOptions, LargeError, Message, ReceiveError, Receiver, Sender, Server,
-    client_id, collect_payloads,
+    CallError, Client, Frame, FrameOptions, LargeError, Message, ReceiveError, Receiver, Sender,
+    Server, client_id, collect_payloads, collect_replies,
 };
 use testutil::watchdog::watchdog;
 use testutil::{child, leaks, names};
 
-testutil::roles!(client_that_dies, ring_client, sender_that_dies);
+testutil::roles!(client_that_dies, client_that_is_killed, ring_client, sender_that_dies);
 
 #[derive(Debug, Clone, PartialEq, Message)]
 enum Ask {
@@ -93,11 +95,118 @@ fn a_dead_client_does_not_block_the_server() {
     assert_eq!(reply, 42);
     assert!(served > 8, "{served}");
     assert!(server.undelivered() >= 1, "its queue was full");
+    let own = format!("{}-{:016x}", &name[1..], client.id());
+    let replies = leaks::objects(&format!("{}-", &name[1..]));
+    assert!(matches!(&*replies, [one] if one.ends_with(&own)), "that of the dead one: {replies:?}");
     drop((client, server));
-    // The queue of the killed client is left, as of any process that is killed.
-    for path in leaks::objects(&name[1..]) {
-        std::fs::remove_file(path).unwrap();
+    assert_eq!(leaks::objects(&name[1..]), Vec::<String>::new());
+}
+
+/// Asks one thing, takes the answer and waits to be killed.
+fn client_that_is_killed(arguments: &[String]) {
+    let [name, transport] = arguments else { panic!("{arguments:?}") };
+    let hold: Box<dyn std::any::Any> = if transport == "ring" {
+        let mut client = Client::<Ask, u64, _, _>::connect_ring(&**name, 4096).unwrap();
+        assert_eq!(client.call(&Ask::Double(4)).unwrap(), 8);
+        Box::new(client)
+    } else {
+        let mut client = Client::<Ask, u64>::connect(&**name).unwrap();
+        assert_eq!(client.call(&Ask::Double(4)).unwrap(), 8);
+        Box::new(client)
+    };
+    child::say("answered");
+    child::hear();
+    drop(hold);
+}
+
+#[test]
+fn what_killed_clients_leave_is_collected_by_the_server_or_its_successor() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("call-killed");
+    let server_name = Name::new(&*name).unwrap();
+    let replies = || leaks::objects(&format!("{}-", &name[1..])).len();
+    let mut server = Server::<Ask, u64>::create(&*name, 8).unwrap();
+    let start = |server: &mut Server<Ask, u64>| {
+        let mut child = child::run("client_that_is_killed", &[&name, "queue"]);
+        assert!(server.serve_one(Wait::Forever, answer).unwrap());
+        child.expect_line("answered");
+        child
+    };
+    let (mut first, mut second) = (start(&mut server), start(&mut server));
+    assert_eq!((server.collect(), replies()), (0, 2), "both live");
+    first.kill();
+    assert_eq!((server.collect(), replies()), (1, 1), "the dead one's");
+    // Another client of the same process as the server is one that lives.
+    let client = Client::<Ask, u64>::connect(&*name).unwrap();
+    assert_eq!((server.collect(), replies()), (0, 2));
+    drop(client);
+    second.kill();
+    drop(server);
+    assert_eq!(replies(), 1);
+    let server = Server::<Ask, u64>::create(&*name, 8).unwrap();
+    assert_eq!(replies(), 0, "left from before");
+    let mut server = server;
+    start(&mut server).kill();
+    drop(server);
+    assert_eq!((collect_replies(&server_name), replies()), (1, 0), "without a server");
+}
+
+#[test]
+fn what_killed_clients_of_rings_leave_is_collected_too() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("call-killed-ring");
+    let replies = || leaks::objects(&format!("{}-", &name[1..])).len();
+    let mut server = Server::<Ask, u64, _, _>::create_ring(&*name, 16, 256).unwrap();
+    let mut child = child::run("client_that_is_killed", &[&name, "ring"]);
+    assert!(server.serve_one(Wait::Forever, answer).unwrap());
+    child.expect_line("answered");
+    assert_eq!((server.collect(), replies()), (0, 1), "it lives");
+    child.kill();
+    assert_eq!((server.collect(), replies()), (1, 0));
+}
+
+#[test]
+fn a_server_of_many_short_lives_does_not_keep_what_they_left() {
+    let _watchdog = watchdog(120);
+    let name = names::unique("call-churn");
+    let mut server = Server::<Ask, u64>::create(&*name, 8).unwrap();
+    let replies = || leaks::objects(&format!("{}-", &name[1..])).len();
+    let mut most = 0;
+    for _ in 0..40 {
+        let mut child = child::run("client_that_is_killed", &[&name, "queue"]);
+        assert!(server.serve_one(Wait::Forever, answer).unwrap());
+        child.expect_line("answered");
+        child.kill();
+        most = most.max(replies());
     }
+    assert!(most <= 20, "{most}");
+    server.collect();
+    assert_eq!(replies(), 0);
+}
+
+#[test]
+fn requests_and_replies_are_framed_as_chosen() {
+    let _watchdog = watchdog(60);
+    let (ask, asked) = transport::memory(8, 256);
+    let (reply, replies) = transport::memory(8, 256);
+    let client = Client::<Ask, u64, _, _>::new(ask, replies);
+    let mut client = client.checksum(true).named(false);
+    let connect = move |_| -> Result<MemorySender, TransportError> { Ok(reply.clone()) };
+    let server = Server::<Ask, u64, _, _>::new(asked, connect);
+    let mut server = server.checksum(true).named(false);
+    let asking = thread::spawn(move || client.call(&Ask::Double(3)).map_err(|e| e.to_string()));
+    assert!(server.serve_one(Wait::Forever, answer).unwrap());
+    assert_eq!(asking.join().unwrap(), Ok(6));
+
+    // What it puts on the wire.
+    let (ask, mut asked) = transport::memory(8, 256);
+    let (_, replies) = transport::memory(8, 256);
+    let mut client = Client::<Ask, u64, _, _>::new(ask, replies).checksum(true).named(false);
+    assert!(client.call_timeout(&Ask::Double(3), Duration::ZERO).is_err());
+    let mut frame = Vec::new();
+    asked.receive_frame(&mut frame, Wait::Never).unwrap().unwrap();
+    let frame = Frame::parse(&frame).unwrap();
+    assert!(frame.checksum && frame.name.is_none() && frame.correlation.is_some());
 }
 
 fn ring_client(arguments: &[String]) {
