@@ -320,3 +320,20 @@ fn signal_comes_with_its_value_and_again_after_rearming() {
     }
     process.expect_success();
 }
+
+#[test]
+fn a_listener_can_be_closed_while_messages_come_faster_than_it_drains() {
+    let _watchdog = watchdog::watchdog(60);
+    let name = unique("flood");
+    let (queue, filler) = (small(&name), MessageQueue::open(&*name).unwrap());
+    let (flooded, flood) = channel();
+    let listener = queue.on_message(move |_, _| {
+        // There is always another one.
+        filler.send(b"more", 0).unwrap();
+        let _ = flooded.send(());
+    });
+    queue.send(b"first", 0).unwrap();
+    (0..100).for_each(|_| flood.recv().unwrap());
+    listener.unwrap().close().unwrap();
+    assert_eq!(contents(&queue), [(b"more".to_vec(), 0)], "what is left stays");
+}

@@ -2,6 +2,8 @@
 
 use std::os::fd::OwnedFd;
 use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -59,8 +61,9 @@ impl MessageQueue {
             return Err(self.error("receive from", Errno::BADF).into());
         }
         let mut message = Vec::with_capacity(self.message_size);
-        Listener::start(self, move |queue| {
-            loop {
+        Listener::start(self, move |queue, ended| {
+            // Others may send faster than this can ever drain.
+            while !ended.load(Ordering::Relaxed) {
                 message.clear();
                 let buffer = mq::spare_capacity(&mut message);
                 match mq::timedreceive(queue, buffer, &PAST) {
@@ -70,6 +73,7 @@ impl MessageQueue {
                     Err(errno) => return Err(errno),
                 }
             }
+            Ok(())
         })
     }
 
@@ -88,7 +92,7 @@ impl MessageQueue {
     ///
     /// Linux.
     pub fn notify_eventfd(&self, eventfd: OwnedFd) -> Result<Listener, NotifyError> {
-        Listener::start(self, move |queue| {
+        Listener::start(self, move |queue, _| {
             if mq::getattr(queue)?.curmsgs == 0 {
                 return Ok(());
             }
@@ -107,8 +111,9 @@ impl MessageQueue {
 #[derive(Debug)]
 #[must_use = "the thread ends when this is dropped"]
 pub struct Listener {
-    /// Written to end the thread.
+    /// Written to end the thread when it sleeps, and set for when it does not.
     stop: OwnedFd,
+    ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -116,7 +121,7 @@ impl Listener {
     /// Starts a thread that calls `look` first and then after each notice.
     fn start(
         queue: &MessageQueue,
-        look: impl FnMut(&OwnedMqd) -> Result<(), Errno> + Send + 'static,
+        look: impl FnMut(&OwnedMqd, &AtomicBool) -> Result<(), Errno> + Send + 'static,
     ) -> Result<Self, NotifyError> {
         let failed = |errno| queue.error("be notified by", errno);
         let duplicate = fcntl_dupfd_cloexec(&queue.queue, 0).map_err(failed)?;
@@ -127,12 +132,13 @@ impl Listener {
             .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::MFILE)))?;
         let registration =
             Registration::new(OwnedMqd::from(duplicate), queue, socket.notification())?;
-        let worker = Worker { registration, socket, until, look };
+        let ended = Arc::new(AtomicBool::new(false));
+        let worker = Worker { registration, socket, until, ended: Arc::clone(&ended), look };
         let thread = thread::Builder::new()
             .name(format!("mq{}", queue.name()))
             .spawn(move || worker.run())
             .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::AGAIN)))?;
-        Ok(Self { stop, thread: Some(thread) })
+        Ok(Self { stop, ended, thread: Some(thread) })
     }
 
     /// Whether the thread has ended by itself: because of an error, or of a panic of the callback.
@@ -141,6 +147,9 @@ impl Listener {
     }
 
     /// Ends the thread, waits for it, and tells what went wrong in it.
+    ///
+    /// The callback is not called again once it has returned; messages that are left stay in the
+    /// queue.
     ///
     /// # Errors
     ///
@@ -159,6 +168,7 @@ impl Listener {
 
     fn join(&mut self) -> Option<thread::Result<Result<()>>> {
         let thread = self.thread.take()?;
+        self.ended.store(true, Ordering::Relaxed);
         let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
         // Dropped by its own callback: the thread cannot wait for itself, and ends after it.
         (thread.thread().id() != thread::current().id()).then(|| thread.join())
@@ -177,10 +187,11 @@ struct Worker<L> {
     registration: Registration<OwnedMqd>,
     socket: Socket,
     until: OwnedFd,
+    ended: Arc<AtomicBool>,
     look: L,
 }
 
-impl<L: FnMut(&OwnedMqd) -> Result<(), Errno>> Worker<L> {
+impl<L: FnMut(&OwnedMqd, &AtomicBool) -> Result<(), Errno>> Worker<L> {
     fn run(mut self) -> Result<()> {
         let name = self.registration.name.clone();
         loop {
@@ -190,7 +201,8 @@ impl<L: FnMut(&OwnedMqd) -> Result<(), Errno>> Worker<L> {
                 Err(NotifyError::Busy { .. }) => Some(STANDBY),
                 Err(NotifyError::Failed(error)) => return Err(error),
             };
-            (self.look)(&self.registration.queue).map_err(|errno| error(&name, errno))?;
+            (self.look)(&self.registration.queue, &self.ended)
+                .map_err(|errno| error(&name, errno))?;
             if !self.sleep(standby).map_err(|errno| error(&name, errno))? {
                 return Ok(());
             }
