@@ -53,8 +53,7 @@ impl SharedMemory {
     #[doc(alias = "shm_open")]
     pub fn create<N>(name: N, size: u64) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::options().mode(OpenMode::CreateNew).size(size).open(name)
     }
@@ -67,8 +66,7 @@ impl SharedMemory {
     #[doc(alias = "shm_open")]
     pub fn open<N>(name: N) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::options().open(name)
     }
@@ -80,8 +78,7 @@ impl SharedMemory {
     /// As [`SharedMemoryOptions::open`].
     pub fn open_read<N>(name: N) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::options().read_only(true).open(name)
     }
@@ -93,8 +90,7 @@ impl SharedMemory {
     /// As [`SharedMemoryOptions::open`].
     pub fn open_or_create<N>(name: N, size: u64) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::options().mode(OpenMode::OpenOrCreate).size(size).open(name)
     }
@@ -107,8 +103,7 @@ impl SharedMemory {
     #[doc(alias = "shm_unlink")]
     pub fn unlink<N>(name: N) -> Result<()>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         let name = name.try_into().map_err(Into::into)?;
         posix_ipc_sys::shm::unlink(&name)

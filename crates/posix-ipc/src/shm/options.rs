@@ -174,8 +174,7 @@ impl SharedMemoryOptions {
     #[doc(alias = "shm_open")]
     pub fn open<N>(&self, name: N) -> Result<SharedMemory>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         self.run(name.try_into().map_err(Into::into)?, None).map(|(memory, _)| memory)
     }
@@ -206,8 +205,7 @@ impl SharedMemoryOptions {
     /// ```
     pub fn open_with<N, F>(&self, name: N, init: F) -> Result<SharedMemory>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
         F: FnMut(&Mapping) -> Result<()>,
     {
         let name = name.try_into().map_err(Into::into)?;
@@ -239,8 +237,7 @@ impl SharedMemoryOptions {
     /// ```
     pub fn open_mapped<N>(&self, name: N) -> Result<Mapping>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         let (populate, huge) = (self.memory == Memory::Populated, self.huge);
         let (memory, mapping) = self.run(name.try_into().map_err(Into::into)?, None)?;

@@ -103,8 +103,7 @@ impl<T: Shareable> SharedBox<T> {
     /// As [`open_with`](Self::open_with).
     pub fn open_or_create<N>(name: N, tag: TypeTag, init: impl FnOnce() -> T) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::open_with(&SharedMemory::options().mode(OpenMode::OpenOrCreate), name, tag, init)
     }
@@ -116,8 +115,7 @@ impl<T: Shareable> SharedBox<T> {
     /// As [`open_with`](Self::open_with).
     pub fn create<N>(name: N, tag: TypeTag, init: impl FnOnce() -> T) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::open_with(&SharedMemory::options().mode(OpenMode::CreateNew), name, tag, init)
     }
@@ -129,8 +127,7 @@ impl<T: Shareable> SharedBox<T> {
     /// As [`open_with`](Self::open_with).
     pub fn open<N>(name: N, tag: TypeTag) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         let options = SharedMemory::options().mode(OpenMode::OpenExisting);
         Self::run(&options, name.try_into().map_err(Into::into)?, tag, None::<fn() -> T>)
@@ -154,8 +151,7 @@ impl<T: Shareable> SharedBox<T> {
         init: impl FnOnce() -> T,
     ) -> Result<Self>
     where
-        N: TryInto<Name>,
-        N::Error: Into<Error>,
+        N: TryInto<Name, Error: Into<Error>>,
     {
         Self::run(options, name.try_into().map_err(Into::into)?, tag, Some(init))
     }
