@@ -10,6 +10,10 @@
 //! Names, open modes, cleanup and waiting are those of all objects of this crate. A ring is one
 //! segment of shared memory; its layout is in `docs/ring-format.md`, byte by byte.
 //!
+//! Both can be waited for together with semaphores ([`wait_any`](crate::wait_any())), polled with
+//! other descriptors ([`Notified`]), and with the feature `tokio` awaited (`AsyncSender`,
+//! `AsyncReceiver`): a thread of this process then sleeps in the end's place.
+//!
 //! # What is promised
 //!
 //! - **A participant may be killed at any instruction.** The others go on: its seat is
@@ -61,4 +65,4 @@ pub use error::{Corrupt, OutOfBounds, ReceiveError, SendError};
 #[cfg(not(posix_ipc_loom))]
 pub use notified::Notified;
 #[cfg(all(feature = "tokio", not(posix_ipc_loom)))]
-pub use tokio::AsyncReceiver;
+pub use tokio::{AsyncReceiver, AsyncSender};

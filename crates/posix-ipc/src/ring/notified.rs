@@ -1,9 +1,10 @@
-//! [`Notified`]: a receiver with a descriptor that becomes readable when there is a message, for
-//! `poll`, `epoll` and what stands on them.
+//! [`Notified`]: an end with a descriptor that becomes readable when there is a message, or room
+//! for one, for `poll`, `epoll` and what stands on them.
 //!
 //! A ring has no descriptor of its own, and needs none while messages flow. The bridge is a thread
-//! of the receiving process, which sleeps on the ring's futex in the receiver's place and writes to an
-//! `eventfd`; so it works with every sender, in every language, and costs the sender nothing.
+//! of the end's process, which sleeps on the ring's futex in the end's place and writes to an
+//! `eventfd`; so it works with every peer, in every language, and costs the peer nothing. It is the
+//! same in both directions: a sender's thread waits for room.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,7 @@ use std::thread::JoinHandle;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
-use super::error::ReceiveError;
+use super::error::{ReceiveError, SendError};
 use super::{mpmc, spsc};
 use crate::error::{Error, Result};
 use crate::kind::Kind;
@@ -21,14 +22,13 @@ use crate::priority::Priority;
 
 /// What the bridge's thread waits for; it has what it needs of the ring.
 pub trait Source: Send + Sync + 'static {
-    /// Sleeps until there may be something to receive, or the sender has gone, or `until` says so.
+    /// Sleeps until there may be a message, or room, or the peer has gone, or `until` says so.
     fn wait(&self, until: &dyn Fn() -> bool);
     /// Makes a sleeping `wait` look again.
     fn interrupt(&self);
 }
 
-/// A receiver that can be made to notify: of an [spsc](spsc::Receiver) or an
-/// [mpmc](mpmc::Receiver) ring.
+/// An end that can be made to notify: a receiver or sender of an [spsc] or an [mpmc] ring.
 pub trait Notifying {
     /// What the bridge waits for.
     fn source(&self) -> Arc<dyn Source>;
@@ -36,12 +36,16 @@ pub trait Notifying {
     fn prepare(&mut self);
 }
 
-/// A receiver with a descriptor that becomes readable when there is something to receive.
+/// An end with a descriptor that becomes readable when there is something to receive, or room to
+/// send.
 ///
 /// Receive until there is nothing ([`try_receive_vec`](Self::try_receive_vec) gives `None`); then
 /// wait until the descriptor is readable, beside whatever else there is to wait for, and go on
 /// receiving. While messages keep coming, no system call is made; when the receiver
 /// has to wait, the way over the bridge adds a switch of threads to the wake.
+///
+/// A sender likewise: send until the ring is full; then the descriptor becomes *readable* (not
+/// writable) when there is room for the message that there was none for.
 ///
 /// # Examples
 ///
@@ -58,8 +62,8 @@ pub trait Notifying {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Notified<R> {
-    receiver: R,
+pub struct Notified<E> {
+    end: E,
     bridge: Bridge,
 }
 
@@ -156,34 +160,34 @@ impl Drop for Bridge {
     }
 }
 
-impl<R: Notifying> Notified<R> {
+impl<E: Notifying> Notified<E> {
     /// Starts the bridge, a thread.
     ///
     /// # Errors
     ///
     /// [`Error::Os`] if descriptors or threads run out.
-    pub fn new(receiver: R) -> Result<Self> {
-        let bridge = Bridge::start(receiver.source())?;
-        Ok(Self { receiver, bridge })
+    pub fn new(end: E) -> Result<Self> {
+        let bridge = Bridge::start(end.source())?;
+        Ok(Self { end, bridge })
     }
 
     fn arm(&mut self) {
-        self.receiver.prepare();
+        self.end.prepare();
         self.bridge.arm();
     }
 }
 
-impl<R> Notified<R> {
-    /// The receiver itself, for all that does not wait.
+impl<E> Notified<E> {
+    /// The end itself, for all that does not wait.
     ///
     /// A message that is received here leaves the descriptor readable, which does no harm.
-    pub fn get_mut(&mut self) -> &mut R {
-        &mut self.receiver
+    pub fn get_mut(&mut self) -> &mut E {
+        &mut self.end
     }
 
-    /// Ends the bridge and gives the receiver back.
-    pub fn into_inner(self) -> R {
-        self.receiver
+    /// Ends the bridge and gives the end back.
+    pub fn into_inner(self) -> E {
+        self.end
     }
 }
 
@@ -196,13 +200,13 @@ impl Notified<spsc::Receiver> {
     /// [`ReceiveError::PeerGone`] and [`ReceiveError::Corrupt`] as for
     /// [`receive`](spsc::Receiver::receive).
     pub fn try_receive_vec(&mut self) -> std::result::Result<Option<Vec<u8>>, ReceiveError> {
-        if let Some(message) = self.receiver.try_receive_vec()? {
+        if let Some(message) = self.end.try_receive_vec()? {
             return Ok(Some(message));
         }
-        let is_gone = self.receiver.is_abandoned();
+        let is_gone = self.end.is_abandoned();
         self.arm();
         // It may have come, or been the last, before the bridge was ready.
-        match self.receiver.try_receive_vec()? {
+        match self.end.try_receive_vec()? {
             None if is_gone => Err(ReceiveError::PeerGone),
             message => Ok(message),
         }
@@ -219,15 +223,60 @@ impl Notified<mpmc::Receiver> {
     pub fn try_receive_vec(
         &mut self,
     ) -> std::result::Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
-        if let Some(message) = self.receiver.try_receive_vec()? {
+        if let Some(message) = self.end.try_receive_vec()? {
             return Ok(Some(message));
         }
         self.arm();
-        self.receiver.try_receive_vec()
+        self.end.try_receive_vec()
     }
 }
 
-impl<R> AsFd for Notified<R> {
+impl Notified<spsc::Sender> {
+    /// Sends a message, if there is room; else the descriptor becomes readable when there is.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Full`] if there is no room; [`SendError::PeerGone`], [`SendError::TooLong`] and
+    /// [`SendError::Corrupt`] as for [`send`](spsc::Sender::send).
+    pub fn try_send(&mut self, message: &[u8]) -> std::result::Result<(), SendError> {
+        match self.end.try_send(message) {
+            Err(SendError::Full) => {}
+            result => return result,
+        }
+        let is_gone = self.end.is_abandoned();
+        self.end.want_room(message.len());
+        self.arm();
+        // There may have been room before the bridge was ready.
+        match self.end.try_send(message) {
+            Err(SendError::Full) if is_gone => Err(SendError::PeerGone),
+            result => result,
+        }
+    }
+}
+
+impl Notified<mpmc::Sender> {
+    /// Sends a message, if there is room in its lane; else the descriptor becomes readable when
+    /// there is. Another sender may be faster.
+    ///
+    /// # Errors
+    ///
+    /// As [`mpmc::Sender::try_send`].
+    pub fn try_send<P>(&mut self, message: &[u8], priority: P) -> std::result::Result<(), SendError>
+    where
+        P: TryInto<Priority, Error: Into<SendError>>,
+    {
+        let priority = priority.try_into().map_err(Into::into)?;
+        match self.end.try_send(message, priority) {
+            Err(SendError::Full) => {}
+            result => return result,
+        }
+        self.end.want_room(priority);
+        self.arm();
+        self.end.try_send(message, priority)
+    }
+}
+
+impl<E> AsFd for Notified<E> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.bridge.shared.event.as_fd()
     }

@@ -1,5 +1,7 @@
 //! Rings, from their API on: one file per topic.
 
+#[cfg(feature = "tokio")]
+mod asynchronous;
 mod crash;
 mod cross_process;
 mod grants;
@@ -11,10 +13,15 @@ mod python;
 mod spsc;
 mod wait_any;
 
+#[cfg(feature = "tokio")]
+use asynchronous::slow_receiver;
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, stuck_sender, taker};
 use grants::reserver;
 use wait_any::any_actor;
+
+#[cfg(not(feature = "tokio"))]
+fn slow_receiver(_: &[String]) {}
 
 testutil::roles!(
     spsc_sender,
@@ -26,5 +33,6 @@ testutil::roles!(
     stuck_sender,
     taker,
     reserver,
-    any_actor
+    any_actor,
+    slow_receiver
 );

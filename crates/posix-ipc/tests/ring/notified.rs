@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use posix_ipc::ring::{Notified, ReceiveError, mpmc, spsc};
+use posix_ipc::ring::{Notified, ReceiveError, SendError, mpmc, spsc};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use testutil::watchdog::watchdog;
 
@@ -88,4 +88,46 @@ fn a_bridge_ends_with_its_receiver_and_gives_it_back() {
     let mut receiver = notified.into_inner();
     sender.send(b"back").unwrap();
     assert_eq!(receiver.receive_vec().unwrap(), b"back");
+}
+
+#[test]
+fn a_senders_descriptor_is_readable_when_there_is_room_again() {
+    let _watchdog = watchdog(60);
+    let (sender, mut receiver) = spsc::pair(4096).unwrap();
+    let (jobs, workers) = mpmc::pair(2, 8).unwrap();
+    let (mut sender, mut jobs) = (Notified::new(sender).unwrap(), Notified::new(jobs).unwrap());
+    sender.try_send(&[1; 4000]).unwrap();
+    (0..2).for_each(|_| jobs.try_send(&[1; 8], 0).unwrap());
+    for round in 0..100u32 {
+        assert_eq!(sender.try_send(&[1; 4000]), Err(SendError::Full), "round {round}");
+        assert_eq!(jobs.try_send(&[1; 8], 0), Err(SendError::Full), "round {round}");
+        assert!(!is_readable(&sender, Some(Duration::ZERO)), "round {round}");
+        assert!(!is_readable(&jobs, Some(Duration::ZERO)), "round {round}");
+        receiver.receive_vec().unwrap();
+        // The next look, at an empty ring, tells the sender of all the room.
+        receiver.try_receive_vec().unwrap();
+        workers.receive_vec().unwrap();
+        assert!(is_readable(&sender, None) && is_readable(&jobs, None));
+        sender.try_send(&[1; 4000]).unwrap();
+        jobs.try_send(&[1; 8], 0).unwrap();
+    }
+    drop(receiver);
+    while sender.try_send(&[1; 4000]) != Err(SendError::PeerGone) {
+        assert!(is_readable(&sender, None));
+    }
+}
+
+/// A message that another receiver has in its hands is nothing to receive.
+#[test]
+fn a_descriptor_stays_unreadable_while_another_receiver_holds_the_only_message() {
+    let _watchdog = watchdog(60);
+    let (sender, receiver) = mpmc::pair(4, 8).unwrap();
+    let mut other = Notified::new(receiver.clone()).unwrap();
+    sender.send(b"held", 0).unwrap();
+    let record = receiver.peek().unwrap();
+    assert_eq!(other.try_receive_vec().unwrap(), None);
+    assert!(!is_readable(&other, Some(Duration::from_millis(20))));
+    drop(record);
+    assert!(is_readable(&other, None));
+    assert_eq!(other.try_receive_vec().unwrap().unwrap().0, b"held");
 }

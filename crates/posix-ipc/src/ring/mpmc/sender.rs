@@ -1,6 +1,7 @@
 //! [`Sender`]: a handle that sends.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
 use super::Incidents;
@@ -38,12 +39,14 @@ pub struct Sender {
     pub(super) participant: Arc<Participant>,
     spin: Spin,
     pub(super) claims: Claims,
+    /// For the bridge to descriptors: the lane that there was no room in.
+    pub(super) wanted: Arc<AtomicU32>,
 }
 
 impl Sender {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        Self { participant, spin, claims: Claims::default() }
+        Self { participant, spin, claims: Claims::default(), wanted: Arc::default() }
     }
 
     /// Options for opening a ring for sending.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use super::shared::{End, SeatBed, Shared};
-use super::source::ReceiverSource;
+use super::source::EndSource;
 use crate::deadline::Deadline;
 use crate::liveness::Liveness;
 use crate::ring::error::Corrupt;
@@ -136,10 +136,11 @@ impl Attachment {
     }
 
     /// What waits in this end's place for the bridge to descriptors.
-    pub(super) fn source(&self, seen: Arc<AtomicU64>) -> ReceiverSource {
-        let shared = Arc::clone(&self.bed.shared);
+    pub(super) fn source(&self, mark: Arc<AtomicU64>) -> EndSource {
+        let SeatBed { shared, end } = &self.bed;
+        let bed = SeatBed { shared: Arc::clone(shared), end: *end };
         let Patience { interval, outlive, .. } = self.patience;
-        ReceiverSource::new(shared, Arc::clone(&self.liveness), interval, outlive, seen)
+        EndSource { bed, liveness: Arc::clone(&self.liveness), interval, outlive, mark }
     }
 
     /// Says that this end is about to sleep; gives the futex and what to compare it with.

@@ -162,6 +162,11 @@ impl Producer {
         self.shared.notify(End::Receiver);
     }
 
+    /// Where the next record starts.
+    pub(crate) fn position(&self) -> u64 {
+        self.tail
+    }
+
     /// Bytes that were committed and are not published.
     #[inline]
     pub(crate) fn unpublished(&self) -> u64 {

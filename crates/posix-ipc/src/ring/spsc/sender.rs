@@ -1,5 +1,7 @@
 //! [`Sender`]: the writing end.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use super::attachment::{Attachment, Broken, Peer};
@@ -33,11 +35,13 @@ use crate::ring::layout::RECORD_HEADER;
 pub struct Sender {
     pub(super) producer: Producer,
     pub(super) attachment: Attachment,
+    /// For the bridge to descriptors: the end of the record that there was no room for.
+    pub(super) wanted: Arc<AtomicU64>,
 }
 
 impl Sender {
     pub(super) fn new(producer: Producer, attachment: Attachment) -> Self {
-        Self { producer, attachment }
+        Self { producer, attachment, wanted: Arc::default() }
     }
 
     /// Options for opening the sending end.
@@ -232,7 +236,7 @@ impl Sender {
 
     #[cold]
     fn wait_for_room(&mut self, len: usize, deadline: Deadline) -> Result<Room, SendError> {
-        let Self { producer, attachment } = self;
+        let Self { producer, attachment, .. } = self;
         let mut failed = None;
         let found = attachment.spin(|| match producer.room(len, Look::Cheap) {
             Ok(room) => room,

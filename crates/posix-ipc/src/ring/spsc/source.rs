@@ -1,62 +1,59 @@
-//! What the bridge to descriptors waits for in the receiver's place.
+//! What the bridge to descriptors waits for in an end's place.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use super::Receiver;
 use super::attachment::{Peer, presence};
-use super::shared::{End, SeatBed, Shared};
+use super::producer::record_size;
+use super::shared::{End, SeatBed};
+use super::{Receiver, Sender};
 use crate::deadline::Deadline;
 use crate::liveness::Liveness;
 use crate::ring::notified::{Notifying, Source};
 use crate::ring::primitive::Ordering;
 use crate::ring::wait::{Spin, sleep_until};
 
-/// The receiver's end, while the receiver itself does not sleep.
-pub(super) struct ReceiverSource {
-    bed: SeatBed,
-    liveness: Arc<Liveness>,
-    interval: Duration,
-    outlive: bool,
-    spin: Spin,
-    /// What the receiver has seen: more is news.
-    seen: Arc<AtomicU64>,
+/// An end, while the end itself does not sleep.
+pub(super) struct EndSource {
+    pub(super) bed: SeatBed,
+    pub(super) liveness: Arc<Liveness>,
+    pub(super) interval: Duration,
+    pub(super) outlive: bool,
+    /// Of a receiver: what it has seen; more is news. Of a sender: the end of the record that it has
+    /// no room for.
+    pub(super) mark: Arc<AtomicU64>,
 }
 
-impl ReceiverSource {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        liveness: Arc<Liveness>,
-        interval: Duration,
-        outlive: bool,
-        seen: Arc<AtomicU64>,
-    ) -> Self {
-        let bed = SeatBed { shared, end: End::Receiver };
-        Self { bed, liveness, interval, outlive, spin: Spin::new(false), seen }
+impl EndSource {
+    fn has_news(&self) -> bool {
+        let shared = &self.bed.shared;
+        let mark = self.mark.load(Ordering::Acquire);
+        match self.bed.end {
+            End::Receiver => shared.header().tail.0.load(Ordering::Acquire) != mark,
+            End::Sender => {
+                let taken = shared.header().taken.0.load(Ordering::Acquire);
+                mark.wrapping_sub(taken) <= shared.region().size()
+            }
+        }
     }
 }
 
-impl Source for ReceiverSource {
+impl Source for EndSource {
     fn wait(&self, until: &dyn Fn() -> bool) {
-        let shared = &self.bed.shared;
         let mut dead = 0;
-        let look = || {
-            let tail = shared.header().tail.0.load(Ordering::Acquire);
-            let is_news = tail != self.seen.load(Ordering::Acquire);
-            Ok((is_news || until()).then_some(()))
-        };
+        let look = || Ok((self.has_news() || until()).then_some(()));
         let watch = |thorough| match presence(&self.bed, &self.liveness, &mut dead, thorough) {
             Peer::Gone if !self.outlive => Err(()),
             _ => Ok(()),
         };
-        let (spin, fences) = (&self.spin, shared.fences);
-        // Whichever way it ends, the receiver is to look.
-        let _ = sleep_until(&self.bed, spin, fences, Deadline::Never, self.interval, look, watch);
+        let (spin, fences) = (Spin::new(false), self.bed.shared.fences);
+        // Whichever way it ends, the end is to look.
+        let _ = sleep_until(&self.bed, &spin, fences, Deadline::Never, self.interval, look, watch);
     }
 
     fn interrupt(&self) {
-        self.bed.shared.wake(End::Receiver);
+        self.bed.shared.wake(self.bed.end);
     }
 }
 
@@ -67,5 +64,26 @@ impl Notifying for Receiver {
 
     fn prepare(&mut self) {
         self.seen.store(self.consumer.position(), Ordering::Release);
+    }
+}
+
+impl Notifying for Sender {
+    fn source(&self) -> Arc<dyn Source> {
+        Arc::new(self.attachment.source(Arc::clone(&self.wanted)))
+    }
+
+    fn prepare(&mut self) {}
+}
+
+impl Sender {
+    /// Before the source waits: for how much room it does.
+    pub(in crate::ring) fn want_room(&mut self, len: usize) {
+        let end = self.producer.position().wrapping_add(record_size(len));
+        self.wanted.store(end, Ordering::Release);
+    }
+
+    /// Whether the receiver has gone for good, as far as this end is concerned.
+    pub(in crate::ring) fn is_abandoned(&mut self) -> bool {
+        self.attachment.is_abandoned()
     }
 }
