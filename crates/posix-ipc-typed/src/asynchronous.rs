@@ -12,11 +12,11 @@ use crate::message::{DecodeOwned, Message};
 use crate::sender::{Outbox, SendError};
 use crate::transport::{Arrival, ReceiveFrames, SendFrames, Transport, TransportError, Wait};
 
-/// Frames on their way to or from the queue.
+/// Frames on their way to or from the queue or ring.
 #[derive(Debug)]
-struct Frames {
-    max_len: usize,
-    waiting: VecDeque<(Vec<u8>, u32)>,
+pub(crate) struct Frames {
+    pub(crate) max_len: usize,
+    pub(crate) waiting: VecDeque<(Vec<u8>, u32)>,
 }
 
 impl Transport for Frames {

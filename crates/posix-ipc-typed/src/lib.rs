@@ -36,6 +36,8 @@ extern crate self as posix_ipc_typed;
 
 #[cfg(all(feature = "tokio", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 mod asynchronous;
+#[cfg(all(feature = "tokio", target_os = "linux"))]
+mod asynchronous_ring;
 mod compat;
 #[cfg(feature = "transport")]
 mod ends;
@@ -71,6 +73,8 @@ mod writer;
 
 #[cfg(all(feature = "tokio", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 pub use asynchronous::{AsyncReceiver, AsyncSender};
+#[cfg(all(feature = "tokio", target_os = "linux"))]
+pub use asynchronous_ring::AsyncRingReceiver;
 pub use compat::{MismatchReason, Received, TypeMismatch};
 #[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 pub use ends::QueueConnect;

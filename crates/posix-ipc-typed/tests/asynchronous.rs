@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use posix_ipc_typed::{AsyncReceiver, AsyncSender, Message, ReceiveError, Sender};
+use posix_ipc::ring::{mpmc, spsc};
+use posix_ipc_typed::{
+    AsyncReceiver, AsyncRingReceiver, AsyncSender, Message, ReceiveError, Sender,
+};
 use testutil::names;
 use testutil::watchdog::watchdog;
 
@@ -91,4 +94,57 @@ async fn join<A, B>(a: impl Future<Output = A>, b: impl Future<Output = B>) -> (
         }
     })
     .await
+}
+
+#[test]
+fn a_ring_is_received_from_whole_in_parts_and_until_the_sender_has_gone() {
+    let _watchdog = watchdog(60);
+    run(async {
+        let (sender, receiver) = spsc::pair(8192).unwrap();
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(receiver).unwrap();
+        let notes: Vec<Note> = (0..10)
+            .map(|number| Note { number, text: "x".repeat(number as usize * 5_000) })
+            .collect();
+        let expected = notes.clone();
+        let sending = std::thread::spawn(move || {
+            let mut sender = Sender::<Note, _>::new(sender).checksum(true);
+            for note in &notes {
+                sender.send(note).unwrap();
+            }
+            Sender::<u64, _>::new(sender.into_transport()).send(&5).unwrap();
+        });
+        for note in &expected {
+            assert_eq!(receiver.receive().await.unwrap(), *note);
+        }
+        match receiver.receive().await {
+            Err(ReceiveError::Payload { envelope, .. }) => {
+                assert_eq!(envelope.decode::<u64>().unwrap(), 5);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(receiver.receive().await.unwrap_err().is_closed());
+        assert_eq!(receiver.drops().total(), 0);
+        sending.join().unwrap();
+    });
+}
+
+#[test]
+fn a_receive_from_a_ring_that_is_given_up_loses_nothing() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("async-ring");
+    run(async {
+        let ring = mpmc::Receiver::create(&*name, 16, 256).unwrap();
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(ring).unwrap();
+        let waiting = tokio::time::timeout(Duration::from_millis(5), receiver.receive()).await;
+        assert!(waiting.is_err(), "nothing has come");
+        let mut sender = Sender::<Note, _>::new(mpmc::Sender::open(&*name).unwrap());
+        for number in 0..3 {
+            sender.send(&Note { number, text: "later ".repeat(100) }).unwrap();
+        }
+        for number in 0..3 {
+            assert_eq!(receiver.receive().await.unwrap().number, number, "in parts");
+        }
+        let mut ring = receiver.into_ring();
+        assert!(ring.try_receive_vec().unwrap().is_none());
+    });
 }

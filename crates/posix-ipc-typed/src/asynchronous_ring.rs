@@ -1,0 +1,129 @@
+//! [`AsyncRingReceiver`]: the typed receiving end of a ring on tokio.
+
+use std::collections::VecDeque;
+use std::marker::PhantomData;
+use std::time::Instant;
+
+use posix_ipc::Result;
+use posix_ipc::ring::{AsyncReceiver, mpmc, spsc};
+
+use crate::asynchronous::Frames;
+use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
+use crate::inbox::{Inbox, ReceiveError};
+use crate::message::DecodeOwned;
+use crate::transport::{TransportError, Wait};
+
+/// Receives values of type `T` over a ring, on tokio.
+///
+/// `R` is [`spsc::Receiver`] or [`mpmc::Receiver`]; the sender is a [`Sender`](crate::Sender) as ever,
+/// and notices nothing. What [`Receiver`](crate::Receiver) says of other types and of messages in
+/// parts holds here too.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::ring::spsc;
+/// use posix_ipc_typed::{AsyncRingReceiver, Sender};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let (sender, receiver) = spsc::pair(4096)?;
+/// let mut sender = Sender::<String, _>::new(sender);
+/// let mut receiver = AsyncRingReceiver::<String, _>::new(receiver)?;
+/// std::thread::spawn(move || sender.send(&"from a thread".to_string()));
+/// assert_eq!(receiver.receive().await?, "from a thread");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AsyncRingReceiver<T, R = spsc::Receiver> {
+    ring: AsyncReceiver<R>,
+    inbox: Inbox<Frames>,
+    marker: PhantomData<fn() -> T>,
+}
+
+impl<T, R> AsyncRingReceiver<T, R> {
+    /// Sets how much is kept of messages that come in parts.
+    #[must_use]
+    pub fn reassembly(mut self, limits: ReassemblyLimits) -> Self {
+        self.inbox.reassembly = Reassembly::new(limits);
+        self
+    }
+
+    /// Sets the longest payload that is taken by reference; by default 1 GiB.
+    #[must_use]
+    pub fn longest_reference(mut self, bytes: u64) -> Self {
+        self.inbox.longest_reference = bytes;
+        self
+    }
+
+    /// The ring's end, for all that does not wait.
+    pub fn ring_mut(&mut self) -> &mut R {
+        self.ring.get_mut()
+    }
+
+    /// The ring's end, to be used by itself again.
+    pub fn into_ring(self) -> R {
+        self.ring.into_inner()
+    }
+
+    /// How many messages were dropped because not all their parts came.
+    pub fn drops(&mut self) -> Drops {
+        self.inbox.reassembly.expire(Instant::now());
+        self.inbox.reassembly.drops()
+    }
+
+    /// The latest messages that were dropped, each reported once.
+    pub fn take_dropped(&mut self) -> Vec<Dropped> {
+        self.inbox.reassembly.expire(Instant::now());
+        self.inbox.reassembly.take_reports()
+    }
+}
+
+/// The constructor and receiving; `$frame` makes bytes and priority of what the ring gives.
+macro_rules! receive {
+    ($($receiver:ty, |$received:ident| $frame:expr;)*) => {$(
+        impl<T: DecodeOwned> AsyncRingReceiver<T, $receiver> {
+            /// Receives over a ring, within a tokio runtime.
+            ///
+            /// # Errors
+            ///
+            /// As [`AsyncReceiver::new`].
+            ///
+            /// # Panics
+            ///
+            /// As [`AsyncReceiver::new`]: outside of a tokio runtime with I/O enabled.
+            pub fn new(receiver: $receiver) -> Result<Self> {
+                let ring = AsyncReceiver::new(receiver)?;
+                // Frames of any length are handed over in vectors of their own.
+                let frames = Frames { max_len: usize::MAX, waiting: VecDeque::new() };
+                Ok(Self { ring, inbox: Inbox::new(frames), marker: PhantomData })
+            }
+
+            /// Receives a value, waiting for one.
+            ///
+            /// Given up while it waits, it has lost nothing: parts that have come are kept.
+            ///
+            /// # Errors
+            ///
+            /// [`ReceiveError`].
+            pub async fn receive(&mut self) -> std::result::Result<T, ReceiveError> {
+                loop {
+                    let received = self.ring.receive_vec().await;
+                    let $received = received.map_err(TransportError::from)?;
+                    self.inbox.transport.waiting.push_back($frame);
+                    // No await from here on: what was received is either returned or kept.
+                    if let Some(value) = self.inbox.receive_value(Wait::Never)? {
+                        return Ok(value);
+                    }
+                }
+            }
+        }
+    )*};
+}
+
+receive! {
+    spsc::Receiver, |frame| (frame, 0);
+    mpmc::Receiver, |received| (received.0, received.1.get());
+}
