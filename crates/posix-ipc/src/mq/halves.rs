@@ -10,8 +10,12 @@ use super::batch::{Batch, Messages, TryMessages};
 use super::error::SendError;
 use super::receive::ReceiveBuffer;
 use super::{Attributes, MessageQueue};
+#[cfg(target_os = "linux")]
+use super::{Listener, NotifyError};
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::name::Name;
+use crate::open_mode::Disposition;
 use crate::priority::Priority;
 
 /// The sending half of a queue.
@@ -91,6 +95,26 @@ impl MessageQueue {
     }
 }
 
+/// Methods of a half that are the queue's own, under the same names.
+macro_rules! forward {
+    ($half:ident, $errors:literal: $(
+        $(#[$attribute:meta])*
+        fn $method:ident $(<$($generic:ident),+>)? (&self $(, $argument:ident: $type:ty)*)
+            -> $output:ty $(where [$($bounds:tt)+])?;
+    )+) => {
+        impl $half {$(
+            #[doc = concat!("As [`MessageQueue::", stringify!($method), "`].", $errors)]
+            $(#[$attribute])*
+            #[inline]
+            pub fn $method $(<$($generic),+>)? (&self $(, $argument: $type)*) -> $output
+            $(where $($bounds)+)?
+            {
+                self.queue.$method($($argument),*)
+            }
+        )+}
+    };
+}
+
 /// What both halves have.
 macro_rules! half {
     ($half:ident) => {
@@ -98,35 +122,21 @@ macro_rules! half {
             pub(super) fn new(queue: Arc<MessageQueue>) -> Self {
                 Self { queue }
             }
+        }
 
-            /// The name that the queue was opened by.
-            pub fn name(&self) -> &Name {
-                self.queue.name()
-            }
-
-            /// How many messages the queue holds.
-            pub fn capacity(&self) -> usize {
-                self.queue.capacity()
-            }
-
-            /// How many bytes a message may have.
-            pub fn message_size(&self) -> usize {
-                self.queue.message_size()
-            }
-
-            /// As [`MessageQueue::attributes`].
-            ///
-            /// # Errors
-            ///
-            /// As there.
-            pub fn attributes(&self) -> Result<Attributes> {
-                self.queue.attributes()
-            }
-
-            /// As [`MessageQueue::keep`].
-            pub fn keep(&self) {
-                self.queue.keep();
-            }
+        forward! { $half, "":
+            fn name(&self) -> &Name;
+            fn disposition(&self) -> Disposition;
+            fn identity(&self) -> Identity;
+            fn capacity(&self) -> usize;
+            fn message_size(&self) -> usize;
+            fn keep(&self) -> ();
+        }
+        forward! { $half, "\n\n# Errors\n\nAs there.":
+            fn attributes(&self) -> Result<Attributes>;
+            fn len(&self) -> Result<usize>;
+            fn is_empty(&self) -> Result<bool>;
+            fn unlink_name(&self) -> Result<()>;
         }
 
         /// The queue's descriptor, for polling.
@@ -141,229 +151,51 @@ macro_rules! half {
 half!(Sender);
 half!(Receiver);
 
-impl Sender {
-    /// As [`MessageQueue::send`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[inline]
-    pub fn send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send(message, priority)
-    }
-
-    /// As [`MessageQueue::try_send`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[inline]
-    pub fn try_send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.try_send(message, priority)
-    }
-
-    /// As [`MessageQueue::send_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_timeout<P>(
-        &self,
-        message: &[u8],
-        priority: P,
-        timeout: Duration,
-    ) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send_timeout(message, priority, timeout)
-    }
-
-    /// As [`MessageQueue::send_deadline`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_deadline<P>(
-        &self,
-        message: &[u8],
-        priority: P,
-        deadline: Instant,
-    ) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send_deadline(message, priority, deadline)
-    }
-
-    /// As [`MessageQueue::send_deadline_realtime`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_deadline_realtime<P>(
-        &self,
-        message: &[u8],
-        priority: P,
-        deadline: SystemTime,
-    ) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send_deadline_realtime(message, priority, deadline)
-    }
-
-    /// As [`MessageQueue::send_vectored`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_vectored<P>(&self, pieces: &[IoSlice<'_>], priority: P) -> Result<(), SendError>
-    where
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send_vectored(pieces, priority)
-    }
-
-    /// As [`MessageQueue::send_buf`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
-    where
-        B: Buf,
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.send_buf(message, priority)
-    }
-
-    /// As [`MessageQueue::try_send_buf`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn try_send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
-    where
-        B: Buf,
-        P: TryInto<Priority, Error: Into<SendError>>,
-    {
-        self.queue.try_send_buf(message, priority)
-    }
+forward! { Sender, "\n\n# Errors\n\nAs there.":
+    fn send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn try_send<P>(&self, message: &[u8], priority: P) -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn send_timeout<P>(&self, message: &[u8], priority: P, timeout: Duration)
+        -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn send_deadline<P>(&self, message: &[u8], priority: P, deadline: Instant)
+        -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn send_deadline_realtime<P>(&self, message: &[u8], priority: P, deadline: SystemTime)
+        -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn send_vectored<P>(&self, pieces: &[IoSlice<'_>], priority: P) -> Result<(), SendError>
+        where [P: TryInto<Priority, Error: Into<SendError>>];
+    fn send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
+        where [B: Buf, P: TryInto<Priority, Error: Into<SendError>>];
+    fn try_send_buf<B, P>(&self, message: &mut B, priority: P) -> Result<(), SendError>
+        where [B: Buf, P: TryInto<Priority, Error: Into<SendError>>];
 }
 
-impl Receiver {
-    /// As [`MessageQueue::receive`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[inline]
-    pub fn receive<B: ReceiveBuffer>(&self, buffer: B) -> Result<(B::Output, Priority)> {
-        self.queue.receive(buffer)
-    }
+forward! { Receiver, "\n\n# Errors\n\nAs there.":
+    fn receive<B>(&self, buffer: B) -> Result<(B::Output, Priority)> where [B: ReceiveBuffer];
+    fn receive_vec(&self) -> Result<(Vec<u8>, Priority)>;
+    fn try_receive<B>(&self, buffer: B) -> Result<Option<(B::Output, Priority)>>
+        where [B: ReceiveBuffer];
+    fn receive_timeout<B>(&self, buffer: B, timeout: Duration)
+        -> Result<Option<(B::Output, Priority)>>
+        where [B: ReceiveBuffer];
+    fn receive_deadline<B>(&self, buffer: B, deadline: Instant)
+        -> Result<Option<(B::Output, Priority)>>
+        where [B: ReceiveBuffer];
+    fn receive_deadline_realtime<B>(&self, buffer: B, deadline: SystemTime)
+        -> Result<Option<(B::Output, Priority)>>
+        where [B: ReceiveBuffer];
+    fn receive_batch(&self, batch: &mut Batch) -> Result<usize>;
+    fn try_receive_batch(&self, batch: &mut Batch) -> Result<usize>;
+    fn drain<F>(&self, each: F) -> Result<usize> where [F: FnMut(&[u8], Priority)];
+    #[cfg(target_os = "linux")]
+    fn on_message<F>(&self, callback: F) -> Result<Listener, NotifyError>
+        where [F: FnMut(&[u8], Priority) + Send + 'static];
+}
 
-    /// As [`MessageQueue::receive_vec`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn receive_vec(&self) -> Result<(Vec<u8>, Priority)> {
-        self.queue.receive_vec()
-    }
-
-    /// As [`MessageQueue::try_receive`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[inline]
-    pub fn try_receive<B: ReceiveBuffer>(
-        &self,
-        buffer: B,
-    ) -> Result<Option<(B::Output, Priority)>> {
-        self.queue.try_receive(buffer)
-    }
-
-    /// As [`MessageQueue::receive_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn receive_timeout<B: ReceiveBuffer>(
-        &self,
-        buffer: B,
-        timeout: Duration,
-    ) -> Result<Option<(B::Output, Priority)>> {
-        self.queue.receive_timeout(buffer, timeout)
-    }
-
-    /// As [`MessageQueue::receive_deadline`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn receive_deadline<B: ReceiveBuffer>(
-        &self,
-        buffer: B,
-        deadline: Instant,
-    ) -> Result<Option<(B::Output, Priority)>> {
-        self.queue.receive_deadline(buffer, deadline)
-    }
-
-    /// As [`MessageQueue::receive_deadline_realtime`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn receive_deadline_realtime<B: ReceiveBuffer>(
-        &self,
-        buffer: B,
-        deadline: SystemTime,
-    ) -> Result<Option<(B::Output, Priority)>> {
-        self.queue.receive_deadline_realtime(buffer, deadline)
-    }
-
-    /// As [`MessageQueue::try_receive_batch`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn try_receive_batch(&self, batch: &mut Batch) -> Result<usize> {
-        self.queue.try_receive_batch(batch)
-    }
-
-    /// As [`MessageQueue::receive_batch`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn receive_batch(&self, batch: &mut Batch) -> Result<usize> {
-        self.queue.receive_batch(batch)
-    }
-
-    /// As [`MessageQueue::messages`].
-    pub fn messages(&self) -> Messages<'_> {
-        self.queue.messages()
-    }
-
-    /// As [`MessageQueue::try_messages`].
-    pub fn try_messages(&self) -> TryMessages<'_> {
-        self.queue.try_messages()
-    }
-
-    /// As [`MessageQueue::drain`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn drain(&self, each: impl FnMut(&[u8], Priority)) -> Result<usize> {
-        self.queue.drain(each)
-    }
+forward! { Receiver, "":
+    fn messages(&self) -> Messages<'_>;
+    fn try_messages(&self) -> TryMessages<'_>;
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use posix_ipc::Disposition::Created;
 use posix_ipc::mq::{NotifyError, Signal, real_time_signal};
 use posix_ipc::{Errno, MessageQueue};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
@@ -336,4 +337,22 @@ fn a_listener_can_be_closed_while_messages_come_faster_than_it_drains() {
     (0..100).for_each(|_| flood.recv().unwrap());
     listener.unwrap().close().unwrap();
     assert_eq!(contents(&queue), [(b"more".to_vec(), 0)], "what is left stays");
+}
+
+#[test]
+fn a_receiving_half_listens_and_tells_of_its_queue_as_a_sending_one_does() {
+    let _watchdog = watchdog::watchdog(60);
+    let name = unique("half");
+    let (sender, receiver) = small(&name).split();
+    assert_eq!((sender.identity(), sender.disposition()), (receiver.identity(), Created));
+    let (tell, told) = channel();
+    let listener = receiver.on_message(move |message, priority| {
+        tell.send((message.to_vec(), priority.get())).unwrap();
+    });
+    sender.send(b"half", 3).unwrap();
+    assert_eq!(told.recv().unwrap(), (b"half".to_vec(), 3));
+    listener.unwrap().close().unwrap();
+    assert!(sender.is_empty().unwrap() && receiver.len() == Ok(0));
+    receiver.unlink_name().unwrap();
+    assert!(MessageQueue::open(&*name).is_err());
 }
