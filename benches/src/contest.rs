@@ -43,6 +43,14 @@ fn is_asked_for(name: &str) -> bool {
         .is_none_or(|first| name.contains(&first) || filters.any(|other| name.contains(&other)))
 }
 
+/// Whether `--only=ONE,ANOTHER` names this contender, if it is given.
+fn is_wanted(contender: &str) -> bool {
+    let mut only = std::env::args().filter_map(|argument| {
+        argument.strip_prefix("--only=").map(|names| names.split(',').any(|name| name == contender))
+    });
+    only.next().unwrap_or(true)
+}
+
 impl<'a> Contest<'a> {
     /// A contest named `group/job`, of `operations` a round and contender.
     pub fn new(name: &str, operations: u64) -> Self {
@@ -66,7 +74,9 @@ impl<'a> Contest<'a> {
     /// says what it took.
     #[must_use]
     pub fn contender(mut self, name: &str, run: impl FnMut(u64) -> Figures + 'a) -> Self {
-        self.contenders.push((name.to_string(), Box::new(run)));
+        if is_wanted(name) {
+            self.contenders.push((name.to_string(), Box::new(run)));
+        }
         self
     }
 
@@ -86,6 +96,9 @@ impl<'a> Contest<'a> {
         let (rounds, operations) =
             if is_test() { (1, self.operations.min(100)) } else { (self.rounds, self.operations) };
         let count = self.contenders.len();
+        if count == 0 {
+            return;
+        }
         let mut figures: Vec<Vec<Figures>> = vec![Vec::new(); count];
         for round in 0..rounds {
             for turn in 0..count {
