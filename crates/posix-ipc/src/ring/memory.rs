@@ -5,9 +5,9 @@
 //! region are read and written as relaxed atomics, and payloads by [`copy`].
 
 #[cfg(posix_ipc_loom)]
-pub(crate) use model::{Memory, Region};
+pub(crate) use model::{Memory, Region, Short};
 #[cfg(not(posix_ipc_loom))]
-pub(crate) use system::{Memory, Region};
+pub(crate) use system::{Memory, Region, Short};
 
 #[cfg(not(posix_ipc_loom))]
 mod system {
@@ -17,7 +17,7 @@ mod system {
     use std::ptr::NonNull;
 
     use super::super::copy;
-    use super::super::primitive::{AtomicU64, Ordering};
+    use super::super::primitive::{AtomicU64, Ordering, fetch, fetch_to_write};
 
     /// What is only made of atomics and lies in a ring's header.
     ///
@@ -75,6 +75,47 @@ mod system {
         }
     }
 
+    /// A short message within a header.
+    #[repr(C)]
+    #[derive(Debug, Default)]
+    pub(crate) struct Short([AtomicU64; Short::LEN / 8]);
+
+    impl Short {
+        /// Bytes that it has room for.
+        pub(crate) const LEN: usize = 112;
+
+        fn start(&self) -> NonNull<u8> {
+            NonNull::from(&self.0).cast()
+        }
+
+        /// Copies in; what does not fit is left out.
+        #[inline(always)]
+        pub(crate) fn write(&self, bytes: &[u8]) {
+            let Some(bytes) = bytes.get(..bytes.len().min(Self::LEN)) else { return };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::to_shared(bytes, self.start()) };
+        }
+
+        /// Fetches the second of its two lines; the first comes with what stands before it.
+        #[inline(always)]
+        pub(crate) fn fetch(&self) {
+            if let Some(last) = self.0.last() {
+                fetch(std::ptr::from_ref(last));
+            }
+        }
+
+        /// Copies out as much as `bytes` takes.
+        #[inline(always)]
+        pub(crate) fn read(&self, bytes: &mut [u8]) {
+            let most = bytes.len().min(Self::LEN);
+            let Some(bytes) = bytes.get_mut(..most) else { return };
+            // SAFETY: `from_shared` writes initialised bytes only.
+            let bytes = unsafe { copy::as_uninit(bytes) };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::from_shared(self.start(), bytes) };
+        }
+    }
+
     /// The data of a ring.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Region {
@@ -112,6 +153,12 @@ mod system {
             // - The base is page-aligned and the offset a multiple of 8.
             // - Other processes may write it; an atomic allows that.
             unsafe { word.cast::<AtomicU64>().as_ref() }
+        }
+
+        /// Fetches the line of `position`, which will be written soon.
+        #[inline(always)]
+        pub(crate) fn expect_write(&self, position: u64) {
+            fetch_to_write(self.word(position));
         }
 
         #[inline(always)]
@@ -169,6 +216,8 @@ pub(crate) use system::Header;
 mod model {
     use loom::cell::UnsafeCell;
 
+    use super::super::primitive::{AtomicU64, Ordering};
+
     /// A ring on the heap.
     #[derive(Debug)]
     pub(crate) struct Memory<H, R> {
@@ -187,6 +236,31 @@ mod model {
 
         pub(crate) fn region(&self) -> &R {
             &self.region
+        }
+    }
+
+    /// A short message within a header: its sequence lock allows races, and so do its words.
+    #[derive(Debug, Default)]
+    pub(crate) struct Short([AtomicU64; 2]);
+
+    impl Short {
+        pub(crate) const LEN: usize = 16;
+
+        pub(crate) fn write(&self, bytes: &[u8]) {
+            for (word, chunk) in self.0.iter().zip(bytes.chunks(8)) {
+                let mut value = [0; 8];
+                value[..chunk.len()].copy_from_slice(chunk);
+                word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
+            }
+        }
+
+        pub(crate) fn fetch(&self) {}
+
+        pub(crate) fn read(&self, bytes: &mut [u8]) {
+            for (word, chunk) in self.0.iter().zip(bytes.chunks_mut(8)) {
+                let value = word.load(Ordering::Relaxed).to_ne_bytes();
+                chunk.copy_from_slice(&value[..chunk.len()]);
+            }
         }
     }
 
@@ -209,6 +283,8 @@ mod model {
         pub(crate) fn new(size: u64) -> Self {
             Self { words: (0..size / 8).map(|_| UnsafeCell::new(0)).collect() }
         }
+
+        pub(crate) fn expect_write(&self, _position: u64) {}
 
         fn at(&self, position: u64) -> &UnsafeCell<u64> {
             &self.words[(position % self.size() / 8) as usize]

@@ -2,9 +2,9 @@
 //! so that the code that ships is the code that the model checker runs.
 
 #[cfg(not(posix_ipc_loom))]
-pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(posix_ipc_loom)]
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 
 /// A value on cache lines of its own: two, since processors fetch them in pairs.
 #[repr(C, align(128))]
@@ -52,6 +52,37 @@ impl Fences {
 
 #[cfg(not(posix_ipc_loom))]
 pub(crate) use system::{FutexWord, full_fence, negotiate};
+
+/// Asks the processor for the line at `address`, to be read soon; any address will do.
+#[cfg(not(posix_ipc_loom))]
+#[inline(always)]
+pub(crate) fn fetch<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint, which accesses nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
+/// As `fetch`, of a line that will be written, and so is taken from other processors.
+#[cfg(not(posix_ipc_loom))]
+#[inline(always)]
+pub(crate) fn fetch_to_write<T>(address: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a hint, which accesses nothing; processors without it do nothing.
+    unsafe {
+        core::arch::asm!(
+            "prefetchw [{}]",
+            in(reg) address,
+            options(nostack, preserves_flags, readonly),
+        );
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
 
 #[cfg(not(posix_ipc_loom))]
 mod system {

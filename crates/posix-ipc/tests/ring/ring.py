@@ -13,7 +13,7 @@ import time
 
 MAGIC = b"PIPCRING"
 DATA, PADDING = 0x52454331, 0x50414431
-TAIL, HEAD, TAKEN = 128, 256, 384
+TAIL, LATEST, HEAD, TAKEN = 128, 136, 256, 384
 RECEIVER_SLEEPS, SENDER_SLEEPS = 512, 640
 SENDER_SEAT, RECEIVER_SEAT = 768, 896
 LOCKS = 2048
@@ -43,6 +43,8 @@ class Ring:
         self.store32(self.seat + 8, os.getpid())
         self.store32(self.seat + 4, 1)
         self.store32(self.seat, self.load32(self.seat) + 1)
+        if seat == 0:
+            self.store(LATEST, 0)  # no copies of messages are kept beside the tail
         self.wake_peer()
 
     def close(self):

@@ -261,3 +261,63 @@ fn fenced_rings_work_as_well() {
     }
     thread.join().unwrap();
 }
+
+/// A receiver is served from the copy that a sender leaves beside its index, or from the record:
+/// whichever way each message is sent and received, it is the same.
+#[test]
+fn short_messages_are_whole_by_every_way_to_send_and_to_receive() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let mut buffer = [0; 200];
+    let mut number = 0u64;
+    for len in 0..150 {
+        for ways in 0..36 {
+            let mut expected = Vec::new();
+            for (way, len) in [(ways % 3, len), (ways / 3 % 3, len ^ 1)] {
+                let message = bytes(number, len);
+                number += 1;
+                match way {
+                    0 => sender.send(&message).unwrap(),
+                    1 => sender.batch().send(&message).unwrap(),
+                    _ => {
+                        let mut grant = sender.reserve(len).unwrap();
+                        grant.write_at(0, &message).unwrap();
+                        grant.commit();
+                    }
+                }
+                expected.push(message);
+                if ways >= 18 {
+                    let len = receiver.receive(&mut buffer).unwrap();
+                    assert_eq!(buffer[..len], expected.remove(0), "{len} bytes, way {ways}");
+                }
+            }
+            for message in expected {
+                let len = receiver.receive(&mut buffer).unwrap();
+                assert_eq!(buffer[..len], message, "{len} bytes, way {ways}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_a_dead_sender_had_not_published_is_not_taken_for_the_next_one_s_message() {
+    let name = unique("stale-copy");
+    let mut receiver = Receiver::create(&*name, 4096).unwrap();
+    let mut sender = Sender::open(&*name).unwrap();
+    sender.send(b"first").unwrap();
+    assert_eq!(receiver.receive_vec().unwrap(), b"first");
+    drop(sender);
+    // As if it had been killed between the copy of its second message and the index.
+    let memory =
+        posix_ipc::SharedMemory::options().mode(OpenMode::OpenExisting).open(&*name).unwrap();
+    let mapping = memory.map().unwrap();
+    mapping.write_at(144, b"stale").unwrap();
+    let tag = !(16u64 << 4 | 5);
+    mapping.atomic_u64(136).unwrap().store(tag, std::sync::atomic::Ordering::Release);
+    let mut sender = Sender::open(&*name).unwrap();
+    let mut grant = sender.reserve(5).unwrap();
+    grant.write_at(0, b"fresh").unwrap();
+    grant.commit();
+    let mut buffer = [0; 5];
+    assert_eq!(receiver.receive(&mut buffer), Ok(5));
+    assert_eq!(&buffer, b"fresh");
+}

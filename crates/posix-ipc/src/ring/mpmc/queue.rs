@@ -139,7 +139,9 @@ impl Shared {
     #[inline(always)]
     pub(crate) fn seems_full(&self, lane: u32) -> bool {
         let position = self.lane(lane).head.0.load(Ordering::Relaxed);
-        let word = self.slots().slot(lane, position).state().load(Ordering::Acquire);
+        let slot = self.slots().slot(lane, position);
+        let word = slot.state().load(Ordering::Acquire);
+        slot.fetch();
         let (state, lap) = (State::of_word(word), self.lap(position));
         match state.phase {
             Phase::Full | Phase::Reading => state.lap >= lap,

@@ -12,7 +12,7 @@ mod system {
 
     use crate::ring::copy;
     use crate::ring::layout::{Geometry, SLOT_HEADER};
-    use crate::ring::primitive::{AtomicU64, Ordering};
+    use crate::ring::primitive::{AtomicU64, Ordering, fetch};
 
     /// Where the slots are, and how many.
     #[derive(Debug, Clone, Copy)]
@@ -102,6 +102,12 @@ mod system {
         fn payload(&self) -> NonNull<u8> {
             // SAFETY: a slot has room for its header.
             unsafe { self.base.add(SLOT_HEADER as usize) }
+        }
+
+        /// Fetches the second line of a slot, which is read along with the first.
+        #[inline(always)]
+        pub(crate) fn fetch(&self) {
+            fetch(self.base.as_ptr().wrapping_add(64));
         }
 
         /// Writes the message; what is longer than a slot is cut.
@@ -205,6 +211,8 @@ mod model {
         pub(crate) fn state(&self) -> &'a AtomicU64 {
             &self.0.state
         }
+
+        pub(crate) fn fetch(&self) {}
 
         pub(crate) fn write_word(&self, word: u64) {
             // SAFETY: loom checks that no access is concurrent.

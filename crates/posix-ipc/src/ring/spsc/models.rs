@@ -77,6 +77,33 @@ fn messages_arrive_in_order_and_whole_and_no_wake_is_lost() {
     });
 }
 
+/// As `send` and `receive`, by the copy beside the index where there is one.
+#[test]
+fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            for byte in [1u8, 2] {
+                let message = [byte; 16];
+                let room = producer.room(message.len(), Look::Cheap).unwrap().unwrap();
+                producer.shared.region().write(room.position + RECORD_HEADER, &message);
+                producer.commit(room, message.len());
+                producer.publish_one(room, &message);
+            }
+        });
+        for byte in [1u8, 2] {
+            let mut buffer = [0; 16];
+            match consumer.take_latest(&mut buffer) {
+                Some(len) => assert_eq!((len, buffer), (16, [byte; 16])),
+                None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([byte; 8])),
+            }
+        }
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn a_full_ring_wraps_and_wakes_its_sender() {
     model(|| {

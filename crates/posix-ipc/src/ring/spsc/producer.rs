@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::{Head, PADDING};
-use super::shared::{End, Shared, corrupt, offset};
+use super::shared::{End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::Ordering;
@@ -52,7 +52,7 @@ pub(crate) struct Producer {
 impl Producer {
     /// Takes the sender's place; the caller holds its seat.
     pub(crate) fn attach(shared: Arc<Shared>) -> Result<Self, Corrupt> {
-        let tail = shared.header().tail.0.load(Ordering::Acquire);
+        let tail = shared.header().tail.0.tail.load(Ordering::Acquire);
         if tail % 8 != 0 {
             return Err(corrupt("tail", offset::TAIL, tail));
         }
@@ -61,6 +61,7 @@ impl Producer {
         if head % 8 != 0 || tail.wrapping_sub(head) > shared.region().size() {
             return Err(corrupt("taken", offset::TAKEN, head));
         }
+        shared.header().tail.0.forget();
         Ok(Self { shared, tail, published: tail, head, looks: 0 })
     }
 
@@ -158,13 +159,27 @@ impl Producer {
     #[inline]
     pub(crate) fn publish(&mut self) {
         self.published = self.tail;
-        self.shared.header().tail.0.store(self.tail, Ordering::Release);
+        self.shared.header().tail.0.tail.store(self.tail, Ordering::Release);
         self.shared.notify(End::Receiver);
     }
 
     /// Where the next record starts.
     pub(crate) fn position(&self) -> u64 {
         self.tail
+    }
+
+    /// As `publish`, of a record that was committed alone, whose message is given here again.
+    #[inline]
+    pub(crate) fn publish_one(&mut self, room: Room, message: &[u8]) {
+        if message.len() <= LATEST {
+            self.shared.header().tail.0.keep(room.position, message);
+            self.publish();
+            // Nobody but the sender touches the record in a dialogue: its line is fetched now,
+            // so that the next message does not wait for it.
+            self.shared.region().expect_write(self.tail.wrapping_add(64));
+        } else {
+            self.publish();
+        }
     }
 
     /// Bytes that were committed and are not published.

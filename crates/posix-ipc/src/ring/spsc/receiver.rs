@@ -83,11 +83,13 @@ impl Receiver {
     /// - [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     #[inline]
     pub fn receive(&mut self, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
-        let found = match self.consumer.peek()? {
-            Some(found) => found,
-            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
-        };
-        self.take(found, buffer)
+        match self.receive_soon(buffer)? {
+            Some(len) => Ok(len),
+            None => {
+                let found = self.sleep(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?;
+                self.take(found, buffer)
+            }
+        }
     }
 
     /// Receives the next message into `buffer` if there is one; gives its length.
@@ -97,6 +99,9 @@ impl Receiver {
     /// [`ReceiveError::TooShort`] and [`ReceiveError::Corrupt`] as for [`receive`](Self::receive).
     #[inline]
     pub fn try_receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+        if let Some(len) = self.consumer.take_latest(buffer) {
+            return Ok(Some(len));
+        }
         match self.consumer.peek()? {
             Some(found) => self.take(found, buffer).map(Some),
             None => Ok(None),
@@ -114,9 +119,9 @@ impl Receiver {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<usize>, ReceiveError> {
-        match self.next(|| Deadline::after(timeout))? {
-            Some(found) => self.take(found, buffer).map(Some),
-            None => Ok(None),
+        match self.receive_soon(buffer)? {
+            Some(len) => Ok(Some(len)),
+            None => self.receive_until(buffer, Deadline::after(timeout)),
         }
     }
 
@@ -131,9 +136,9 @@ impl Receiver {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> Result<Option<usize>, ReceiveError> {
-        match self.next(|| Deadline::at(deadline))? {
-            Some(found) => self.take(found, buffer).map(Some),
-            None => Ok(None),
+        match self.receive_soon(buffer)? {
+            Some(len) => Ok(Some(len)),
+            None => self.receive_until(buffer, Deadline::at(deadline)),
         }
     }
 
@@ -234,6 +239,27 @@ impl Receiver {
         }
     }
 
+    /// Receives what is there, or comes while it is worth to spin for it.
+    #[inline]
+    fn receive_soon(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+        if let Some(len) = self.try_receive(buffer)? {
+            return Ok(Some(len));
+        }
+        if self.spin() { self.try_receive(buffer) } else { Ok(None) }
+    }
+
+    #[cold]
+    fn receive_until(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<Option<usize>, ReceiveError> {
+        match self.sleep(deadline)? {
+            Some(found) => self.take(found, buffer).map(Some),
+            None => Ok(None),
+        }
+    }
+
     #[inline]
     fn take(&mut self, found: Found, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
         let available = buffer.len();
@@ -246,13 +272,24 @@ impl Receiver {
     }
 
     fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        let Self { consumer, attachment, .. } = self;
-        attachment.served(std::mem::take(&mut consumer.served));
-        if attachment.spin(|| consumer.has_news().then_some(())).is_some() {
-            if let Some(found) = consumer.peek()? {
+        if self.spin() {
+            if let Some(found) = self.consumer.peek()? {
                 return Ok(Some(found));
             }
         }
+        self.sleep(deadline)
+    }
+
+    /// Whether news came during a spin.
+    fn spin(&mut self) -> bool {
+        let Self { consumer, attachment, .. } = self;
+        attachment.served(std::mem::take(&mut consumer.served));
+        attachment.spin(|| consumer.has_news().then_some(())).is_some()
+    }
+
+    #[cold]
+    fn sleep(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
+        let Self { consumer, attachment, .. } = self;
         match attachment.sleep(deadline, || consumer.peek()) {
             Ok(found) => Ok(found),
             Err(Broken::PeerGone) => Err(ReceiveError::PeerGone),

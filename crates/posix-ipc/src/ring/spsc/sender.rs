@@ -104,16 +104,20 @@ impl Sender {
     /// - [`SendError::TooLong`] and [`SendError::Corrupt`] as for [`send`](Self::send).
     #[inline]
     pub fn try_send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.write(message, Look::Exact)?;
-        self.producer.publish();
-        Ok(())
+        self.send_one(message, Look::Exact)
     }
 
     /// As `try_send`, for those who wait otherwise.
     #[inline(always)]
     fn send_at_once(&mut self, message: &[u8]) -> Result<(), SendError> {
-        self.write(message, Look::Cheap)?;
-        self.producer.publish();
+        self.send_one(message, Look::Cheap)
+    }
+
+    #[inline(always)]
+    fn send_one(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
+        let room = self.room(message.len(), look)?;
+        self.fill(room, message);
+        self.producer.publish_one(room, message);
         Ok(())
     }
 

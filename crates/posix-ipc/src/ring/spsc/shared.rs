@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use rustix::time::Timespec;
 
+use super::producer::record_size;
 use crate::ring::error::Corrupt;
 use crate::ring::layout::Preamble;
 #[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
-use crate::ring::memory::{Memory, Region};
-use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering};
+use crate::ring::memory::{Memory, Region, Short};
+use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering, fence};
 use crate::ring::wait::{Bed, processor};
 
 /// The header. Each field has lines of its own, since each has one writer.
@@ -19,8 +20,8 @@ use crate::ring::wait::{Bed, processor};
 #[derive(Debug, Default)]
 pub(crate) struct Header {
     pub(crate) preamble: Line<Preamble>,
-    /// Where the next record will start: all before it is published. Written by the sender.
-    pub(crate) tail: Line<AtomicU64>,
+    /// What is published. Written by the sender.
+    pub(crate) tail: Line<Publication>,
     /// All before it may be overwritten; lags behind `taken`. Written by the receiver.
     pub(crate) head: Line<AtomicU64>,
     /// All before it has been received, exactly: where a new receiver goes on.
@@ -40,6 +41,10 @@ unsafe impl AtomicHeader for Header {}
 #[cfg(not(posix_ipc_loom))]
 const _: () = {
     assert!(std::mem::offset_of!(Header, tail) == 128);
+    assert!(std::mem::offset_of!(Publication, latest) == 8);
+    assert!(std::mem::offset_of!(Publication, copy) == 16);
+    assert!(size_of::<Publication>() == 128);
+    assert!(LATEST as u64 <= LEN_MASK);
     assert!(std::mem::offset_of!(Header, head) == 256);
     assert!(std::mem::offset_of!(Header, taken) == 384);
     assert!(std::mem::offset_of!(Header, receiver_sleeps) == 512);
@@ -47,6 +52,74 @@ const _: () = {
     assert!(std::mem::offset_of!(Header, seats) == 768);
     assert!(size_of::<Header>() == 1024);
 };
+
+/// Bytes of the longest message that is copied beside the sender's index.
+pub(crate) const LATEST: usize = Short::LEN;
+
+/// The sender's index, and a copy of the last message if it is short: a receiver that waits for
+/// this very message gets it with the line that it looks at, and need not fetch another.
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Publication {
+    /// Where the next record will start: all before it is published.
+    pub(crate) tail: AtomicU64,
+    /// Whose copy stands here, as [`tag`] says it. Zero, which is nobody's, while the copy is
+    /// written and before the first.
+    latest: AtomicU64,
+    copy: Short,
+}
+
+impl Publication {
+    /// The sender's index, for one that waits: the copy is fetched along with it.
+    #[inline(always)]
+    pub(crate) fn look(&self) -> u64 {
+        let tail = self.tail.load(Ordering::Acquire);
+        self.copy.fetch();
+        tail
+    }
+
+    /// Copies the message of the record at `position`, before `tail` tells of it.
+    #[inline(always)]
+    pub(crate) fn keep(&self, position: u64, message: &[u8]) {
+        self.forget();
+        fence(Ordering::Release);
+        self.copy.write(message);
+        self.latest.store(tag(position, message.len()), Ordering::Release);
+    }
+
+    /// Drops the copy: a sender that died may have left one that it never published, whose
+    /// record the next sender writes anew.
+    #[inline(always)]
+    pub(crate) fn forget(&self) {
+        self.latest.store(0, Ordering::Relaxed);
+    }
+
+    /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here,
+    /// and gives its length.
+    ///
+    /// It is no more to be trusted than the record itself.
+    #[inline(always)]
+    pub(crate) fn read(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
+        let latest = self.latest.load(Ordering::Acquire);
+        let len = (!latest & LEN_MASK) as usize;
+        if latest != tag(start, len) || record_size(len) != end.wrapping_sub(start) || len > LATEST
+        {
+            return None;
+        }
+        self.copy.read(buffer.get_mut(..len)?);
+        fence(Ordering::Acquire);
+        (self.latest.load(Ordering::Relaxed) == latest).then_some(len)
+    }
+}
+
+const LEN_MASK: u64 = 127;
+
+/// Where a record starts and how long its message is, in one word: positions are multiples of
+/// 8, so that there are 7 bits for the length.
+#[inline(always)]
+fn tag(position: u64, len: usize) -> u64 {
+    !(position << 4 | len as u64)
+}
 
 /// Who sits at an end.
 #[repr(C)]
@@ -209,4 +282,34 @@ pub(crate) mod offset {
     pub(crate) const TAIL: u64 = 128;
     pub(crate) const HEAD: u64 = 256;
     pub(crate) const TAKEN: u64 = 384;
+}
+
+#[cfg(all(test, not(posix_ipc_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_serves_the_record_that_it_is_of_alone() {
+        let publication = Publication::default();
+        let mut buffer = [0; LATEST];
+        for (start, end) in [(0, 8), (0, 16), (u64::MAX << 3, 0)] {
+            assert_eq!(publication.read(start, end, &mut buffer), None, "nothing was kept");
+        }
+        for len in 0..=LATEST {
+            let message: Vec<u8> = (0..len as u8).map(|byte| byte ^ 0x5a).collect();
+            let (start, end) = (1024, 1024 + record_size(len));
+            publication.keep(start, &message);
+            assert_eq!(publication.read(start, end, &mut buffer), Some(len));
+            assert_eq!(buffer[..len], message);
+            let others = [(start, end + 8), (start, end + 1), (start + 8, end + 8), (0, end)];
+            for (start, end) in others {
+                assert_eq!(publication.read(start, end, &mut buffer), None, "{len} {start} {end}");
+            }
+            if let Some(short) = len.checked_sub(1) {
+                assert_eq!(publication.read(start, end, &mut buffer[..short]), None);
+            }
+            publication.forget();
+            assert_eq!(publication.read(start, end, &mut buffer), None);
+        }
+    }
 }

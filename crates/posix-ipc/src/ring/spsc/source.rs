@@ -30,7 +30,7 @@ impl EndSource {
         let shared = &self.bed.shared;
         let mark = self.mark.load(Ordering::Acquire);
         match self.bed.end {
-            End::Receiver => shared.header().tail.0.load(Ordering::Acquire) != mark,
+            End::Receiver => shared.header().tail.0.tail.load(Ordering::Acquire) != mark,
             End::Sender => {
                 let taken = shared.header().taken.0.load(Ordering::Acquire);
                 mark.wrapping_sub(taken) <= shared.region().size()
