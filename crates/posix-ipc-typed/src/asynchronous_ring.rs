@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::Instant;
 
 use posix_ipc::Result;
-use posix_ipc::ring::{AsyncReceiver, mpmc, spsc};
+use posix_ipc::ring::{self, AsyncReceiver, mpmc, spsc};
 
 use crate::asynchronous::Frames;
 use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
@@ -81,49 +81,84 @@ impl<T, R> AsyncRingReceiver<T, R> {
     }
 }
 
-/// The constructor and receiving; `$frame` makes bytes and priority of what the ring gives.
-macro_rules! receive {
-    ($($receiver:ty, |$received:ident| $frame:expr;)*) => {$(
-        impl<T: DecodeOwned> AsyncRingReceiver<T, $receiver> {
-            /// Receives over a ring, within a tokio runtime.
-            ///
-            /// # Errors
-            ///
-            /// As [`AsyncReceiver::new`].
-            ///
-            /// # Panics
-            ///
-            /// As [`AsyncReceiver::new`]: outside of a tokio runtime with I/O enabled.
-            pub fn new(receiver: $receiver) -> Result<Self> {
-                let ring = AsyncReceiver::new(receiver)?;
-                // Frames of any length are handed over in vectors of their own.
-                let frames = Frames { max_len: usize::MAX, waiting: VecDeque::new() };
-                Ok(Self { ring, inbox: Inbox::new(frames), marker: PhantomData })
-            }
+impl<T: DecodeOwned, R: AwaitedRing> AsyncRingReceiver<T, R> {
+    /// Receives over a ring, within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncReceiver::new`].
+    ///
+    /// # Panics
+    ///
+    /// As [`AsyncReceiver::new`]: outside of a tokio runtime with I/O enabled.
+    pub fn new(receiver: R) -> Result<Self> {
+        let ring = receiver.awaited()?;
+        // Frames of any length are handed over in vectors of their own.
+        let frames = Frames { max_len: usize::MAX, waiting: VecDeque::new() };
+        Ok(Self { ring, inbox: Inbox::new(frames), marker: PhantomData })
+    }
 
-            /// Receives a value, waiting for one.
-            ///
-            /// Given up while it waits, it has lost nothing: parts that have come are kept.
-            ///
-            /// # Errors
-            ///
-            /// [`ReceiveError`].
-            pub async fn receive(&mut self) -> std::result::Result<T, ReceiveError> {
-                loop {
-                    let received = self.ring.receive_vec().await;
-                    let $received = received.map_err(TransportError::from)?;
-                    self.inbox.transport.waiting.push_back($frame);
-                    // No await from here on: what was received is either returned or kept.
-                    if let Some(value) = self.inbox.receive_value(Wait::Never)? {
-                        return Ok(value);
-                    }
-                }
+    /// Receives a value, waiting for one.
+    ///
+    /// Given up while it waits, it has lost nothing: parts that have come are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ReceiveError`].
+    pub async fn receive(&mut self) -> std::result::Result<T, ReceiveError> {
+        loop {
+            let frame = R::next(&mut self.ring).await.map_err(TransportError::from)?;
+            self.inbox.transport.waiting.push_back(frame);
+            // No await from here on: what was received is either returned or kept.
+            if let Some(value) = self.inbox.receive_value(Wait::Never)? {
+                return Ok(value);
             }
         }
-    )*};
+    }
 }
 
-receive! {
-    spsc::Receiver, |frame| (frame, 0);
-    mpmc::Receiver, |received| (received.0, received.1.get());
+/// The receiving end of a ring that can be awaited: [`spsc::Receiver`] and [`mpmc::Receiver`].
+pub trait AwaitedRing: sealed::Sealed + Sized {
+    /// Starts the bridge.
+    #[doc(hidden)]
+    fn awaited(self) -> Result<AsyncReceiver<Self>>;
+
+    /// The next frame and its priority.
+    #[doc(hidden)]
+    fn next(
+        ring: &mut AsyncReceiver<Self>,
+    ) -> impl Future<Output = std::result::Result<(Vec<u8>, u32), ring::ReceiveError>> + Send;
+}
+
+mod sealed {
+    //! Keeps others from implementing what may grow.
+
+    pub trait Sealed {}
+    impl Sealed for posix_ipc::ring::spsc::Receiver {}
+    impl Sealed for posix_ipc::ring::mpmc::Receiver {}
+}
+
+impl AwaitedRing for spsc::Receiver {
+    fn awaited(self) -> Result<AsyncReceiver<Self>> {
+        AsyncReceiver::new(self)
+    }
+
+    async fn next(
+        ring: &mut AsyncReceiver<Self>,
+    ) -> std::result::Result<(Vec<u8>, u32), ring::ReceiveError> {
+        Ok((ring.receive_vec().await?, 0))
+    }
+}
+
+impl AwaitedRing for mpmc::Receiver {
+    fn awaited(self) -> Result<AsyncReceiver<Self>> {
+        AsyncReceiver::new(self)
+    }
+
+    async fn next(
+        ring: &mut AsyncReceiver<Self>,
+    ) -> std::result::Result<(Vec<u8>, u32), ring::ReceiveError> {
+        let (frame, priority) = ring.receive_vec().await?;
+        Ok((frame, priority.get()))
+    }
 }

@@ -144,7 +144,7 @@ fn a_receive_from_a_ring_that_is_given_up_loses_nothing() {
         for number in 0..3 {
             assert_eq!(receiver.receive().await.unwrap().number, number, "in parts");
         }
-        let mut ring = receiver.into_ring();
+        let ring = receiver.into_ring();
         assert!(ring.try_receive_vec().unwrap().is_none());
     });
 }
