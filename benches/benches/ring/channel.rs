@@ -95,7 +95,7 @@ pub(crate) struct Spsc {
 }
 
 impl Spsc {
-    fn with(base: &str, side: Side, capacity: usize, spin: bool) -> Self {
+    pub(crate) fn with(base: &str, side: Side, capacity: usize, spin: bool) -> Self {
         let (there, back) = side.names(base);
         let sender = spsc::Sender::options().mode(side.mode()).capacity(capacity).spin(spin);
         let receiver = spsc::Receiver::options().mode(side.mode()).capacity(capacity).spin(spin);
@@ -107,6 +107,10 @@ impl Spsc {
 
     pub(crate) fn open(base: &str, side: Side, _: usize) -> Self {
         Self::with(base, side, 4 << 20, true)
+    }
+
+    pub(crate) fn into_ends(self) -> (spsc::Sender, spsc::Receiver) {
+        (self.sender, self.receiver)
     }
 
     pub(crate) fn open_default(base: &str, side: Side, _: usize) -> Self {

@@ -4,12 +4,14 @@
 //!
 //! `cargo bench --bench ring --features iceoryx2 [-- PART OF A NAME]`
 
+mod bridge;
 mod channel;
 mod peers;
 mod threads;
 
 use std::time::Instant;
 
+use bridge::{Bridged, never_spins};
 use channel::{Batched, Channel, InPlace, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc};
 use peers::IpcChannel;
 #[cfg(feature = "iceoryx2")]
@@ -34,6 +36,7 @@ fn main() {
     streams();
     many_to_many();
     one_processor();
+    bridge();
 }
 
 /// Calls a generic function with the channel that a kind's name stands for.
@@ -45,6 +48,8 @@ macro_rules! with_kind {
             "spsc default" => $function(Spsc::open_default, $($argument),*),
             "spsc batched" => $function(Batched::open, $($argument),*),
             "spsc in place" => $function(InPlace::open, $($argument),*),
+            "spsc never spins" => $function(never_spins, $($argument),*),
+            "spsc on tokio" => $function(Bridged::open, $($argument),*),
             "mpmc" => $function(Mpmc::open, $($argument),*),
             "mq" => $function(Mq::open, $($argument),*),
             "pipe" => $function(Pipe::open, $($argument),*),
@@ -366,4 +371,11 @@ fn one_processor() {
         .target("spsc default", "mq", Figure::P50, 1.0)
         .target("spsc default", "mq", Figure::Mean, 1.1)
         .run();
+}
+
+/// Where every wait sleeps: what is added by the thread that sleeps in an end's place on tokio.
+fn bridge() {
+    let apart = |kind: &str, len, count| dialogue(kind, len, count, [0, 1]);
+    let new = Contest::new("ring/bridge 64 B", 5_000).rounds(5);
+    contest(new, ["spsc never spins", "spsc on tokio"], apart, 64).run();
 }

@@ -25,7 +25,10 @@
 //!   make the object smaller is another matter: who may write it may do that, and touching the
 //!   missing pages then kills with `SIGBUS`, as with all shared memory.
 //! - **An idle ring is idle**: after a short spin its participants sleep, but for a look
-//!   every [liveness interval](spsc::Options::liveness_interval) whether the peer lives.
+//!   every [liveness interval](spsc::Options::liveness_interval) whether the peer lives. At the
+//!   default of 100 ms that is ten looks a second, less than a thousandth of a processor. With
+//!   `Duration::MAX` it is none: then an orderly departure is still learnt of at once, and a
+//!   death by those who ask.
 //!
 //! # Platforms
 //!

@@ -5,6 +5,11 @@
 //! of the end's process, which sleeps on the ring's futex in the end's place and writes to an
 //! `eventfd`; so it works with every peer, in every language, and costs the peer nothing. It is the
 //! same in both directions: a sender's thread waits for room.
+//!
+//! A round trip in which every wait sleeps takes about 1.4 times as long on tokio as between
+//! threads that block (`cargo bench --bench ring -- ring/bridge`); one that finds what it
+//! looks for costs the same. A FIFO or a descriptor passed from process to process would have put
+//! a system call into every publication of the peer, in whatever language.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -152,6 +152,64 @@ fn a_sender_killed_while_it_sleeps_leaves_a_whole_ring() {
     assert_eq!(receiver.participants(), 1);
 }
 
+/// Waits at one of the rings named by the arguments until it is killed.
+pub(crate) fn idler(arguments: &[String]) {
+    say("ready");
+    match &*arguments[0] {
+        "spsc" => drop(Receiver::open(&arguments[1]).unwrap().receive_vec()),
+        _ => drop(mpmc::Receiver::open(&arguments[1]).unwrap().receive_vec()),
+    }
+}
+
+/// How often a process has gone to sleep so far, and what processor time it has used.
+fn sleeps_and_time(id: u32) -> (u64, Duration) {
+    let (mut sleeps, mut time) = (0, Duration::ZERO);
+    for task in std::fs::read_dir(format!("/proc/{id}/task")).unwrap().flatten() {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        sleeps += line.unwrap().trim().parse::<u64>().unwrap();
+        let schedule = std::fs::read_to_string(task.path().join("schedstat")).unwrap();
+        let nanos = schedule.split(' ').next().unwrap().parse().unwrap();
+        time += Duration::from_nanos(nanos);
+    }
+    (sleeps, time)
+}
+
+/// Ten looks a second after the peer are all that an idle end costs.
+#[test]
+fn an_idle_receiver_wakes_for_its_liveness_interval_alone() {
+    let _watchdog = watchdog(120);
+    for shape in ["spsc", "mpmc"] {
+        let name = unique("idle");
+        let (spsc, mpmc) = match shape {
+            "spsc" => (Some(Sender::create(&*name, 4096).unwrap()), None),
+            _ => (None, Some(mpmc::Sender::create(&*name, 4, 8).unwrap())),
+        };
+        let mut child = child::run("idler", &[shape, &name]);
+        child.expect_line("ready");
+        child.wait_until_asleep();
+        // Our own wait, for nothing, is the clock.
+        let (_own, mut nothing) = posix_ipc::ring::spsc::pair(4096).unwrap();
+        let mut pause = |time| assert_eq!(nothing.receive_timeout(&mut [], time), Ok(None));
+        pause(Duration::from_millis(300));
+        let ((sleeps, time), start) = (sleeps_and_time(child.id()), Instant::now());
+        pause(Duration::from_secs(2));
+        let (after, seconds) = (sleeps_and_time(child.id()), start.elapsed().as_secs_f64());
+        let rate = (after.0 - sleeps) as f64 / seconds;
+        let used = (after.1 - time).as_secs_f64() / seconds;
+        println!(
+            "an idle {shape} receiver wakes {rate:.1} times a second, and takes {:.2} ms of a \
+             processor a minute",
+            used * 60_000.0
+        );
+        assert!(after.0 > sleeps, "it does look after its peer");
+        assert!(rate < 25.0, "{rate} wakes a second");
+        assert!(used < 0.02, "{used} of a processor");
+        child.kill();
+        drop((spsc, mpmc));
+    }
+}
+
 #[test]
 fn an_idle_receiver_burns_no_processor() {
     let _watchdog = watchdog(120);

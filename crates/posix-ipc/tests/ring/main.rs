@@ -16,7 +16,7 @@ mod wait_any;
 #[cfg(feature = "tokio")]
 use asynchronous::slow_receiver;
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
-use cross_process::{echo, holder, stuck_sender, taker};
+use cross_process::{echo, holder, idler, stuck_sender, taker};
 use grants::reserver;
 use wait_any::any_actor;
 
@@ -34,5 +34,6 @@ testutil::roles!(
     taker,
     reserver,
     any_actor,
-    slow_receiver
+    slow_receiver,
+    idler
 );
