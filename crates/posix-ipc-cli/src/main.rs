@@ -1,25 +1,6 @@
-//! The command `pipc`: POSIX IPC from the shell. Parses, runs one command, and turns what came
-//! of it into an exit status.
+//! The command `pipc`; all of it is in the library, where its fuzz target reaches it.
 #![forbid(unsafe_code)]
 
-#[cfg(not(target_os = "linux"))]
-compile_error!("pipc lists objects through /dev/shm, /dev/mqueue and /proc, which only Linux has");
-
-mod args;
-mod command;
-mod exit;
-mod output;
-
-use std::process::ExitCode;
-
-use clap::Parser;
-
-use args::Args;
-use output::Out;
-
-fn main() -> ExitCode {
-    let args = Args::parse();
-    let mut out = Out::new(args.json, args.quiet);
-    let result = command::run(args.command, &mut out);
-    exit::finish(result, &mut out)
+fn main() -> std::process::ExitCode {
+    posix_ipc_cli::main()
 }

@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::Path;
 
+#[cfg(target_os = "linux")]
+#[path = "../../../fuzz/bodies/command.rs"]
+mod command;
 #[path = "../../../fuzz/bodies/names.rs"]
 mod names;
 #[cfg(target_os = "linux")]
@@ -37,6 +40,12 @@ fn replay(target: &str, body: fn(&[u8])) {
         count += 1;
     }
     assert!(count > 0, "{} is empty", corpus.display());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_commands_parsers_hold_on_their_corpus() {
+    replay("command", command::run);
 }
 
 #[test]

@@ -87,7 +87,7 @@ Examples:
     },
 }
 
-fn byte(text: &str) -> Result<u8, String> {
+pub(crate) fn byte(text: &str) -> Result<u8, String> {
     let parsed = match text.strip_prefix("0x") {
         Some(digits) => u8::from_str_radix(digits, 16),
         None => text.parse(),

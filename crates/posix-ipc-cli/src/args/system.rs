@@ -32,7 +32,7 @@ pub(crate) struct Plan {
     pub(crate) count: u64,
 }
 
-fn plan(text: &str) -> Result<Plan, String> {
+pub(crate) fn plan(text: &str) -> Result<Plan, String> {
     let explain = "a plan is like 10,8K,4: capacity, message size, number of queues";
     let mut parts = text.split(',').map(|part| value::size(part.trim()));
     let (Some(Ok(capacity)), Some(Ok(message_size)), count, None) =

@@ -1,5 +1,6 @@
 //! How received messages are printed.
 
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -69,7 +70,7 @@ impl Format {
             Self::Json => out.streamed(document(message))?,
             Self::Text(parts) => {
                 for part in parts {
-                    part.print(message, out)?;
+                    out.raw(&part.text(message))?;
                 }
                 out.raw(b"\n")?;
             }
@@ -79,16 +80,18 @@ impl Format {
 }
 
 impl Part {
-    fn print(&self, message: &Message<'_>, out: &mut Out) -> Outcome {
-        match self {
-            Self::Literal(text) => out.raw(text),
-            Self::Priority => out.raw(message.priority.to_string().as_bytes()),
-            Self::Length => out.raw(message.data.len().to_string().as_bytes()),
-            Self::Data => out.raw(message.data),
-            Self::Hex => out.raw(hex(message.data).as_bytes()),
-            Self::Time => out.raw(rfc3339(SystemTime::now()).as_bytes()),
-            Self::Number => out.raw((message.index + 1).to_string().as_bytes()),
-        }
+    /// What it prints of a message.
+    pub(crate) fn text<'a>(&'a self, message: &Message<'a>) -> Cow<'a, [u8]> {
+        let text = match self {
+            Self::Literal(text) => return Cow::Borrowed(text),
+            Self::Data => return Cow::Borrowed(message.data),
+            Self::Priority => message.priority.to_string(),
+            Self::Length => message.data.len().to_string(),
+            Self::Hex => hex(message.data),
+            Self::Time => rfc3339(SystemTime::now()),
+            Self::Number => message.index.saturating_add(1).to_string(),
+        };
+        Cow::Owned(text.into_bytes())
     }
 }
 
@@ -105,7 +108,7 @@ pub(crate) fn document(message: &Message<'_>) -> Value {
 }
 
 /// Parses `{prio} {data}\n`.
-fn parse(text: &str) -> Result<Vec<Part>, String> {
+pub(crate) fn parse(text: &str) -> Result<Vec<Part>, String> {
     let mut parts = Vec::new();
     let mut literal = Vec::new();
     let mut rest = text;

@@ -33,6 +33,14 @@ pub(crate) fn run(command: &TypedCommand, out: &mut Out) -> Outcome {
     }
 }
 
+/// What is shown of bytes that are said to be frames: the table and the JSON.
+pub(crate) fn inspect_bytes(bytes: &[u8]) -> (String, String) {
+    let message = Saved { priority: 0, data: bytes.to_vec() };
+    let frames = Seen::all(&message);
+    let json: Value = frames.iter().map(Seen::document).collect();
+    (table(&frames).text(false), json.to_string())
+}
+
 fn messages(args: &TypedInspectArgs) -> Outcome<Vec<Saved>> {
     match (&args.name, &args.file) {
         (Some(name), _) => of_queue(name, args.keep),

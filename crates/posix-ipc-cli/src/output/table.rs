@@ -1,6 +1,7 @@
 //! Columns of text. Written for listings of many thousand rows, which must cost less than finding
 //! out what to list: one pass for the widths, one for the text.
 
+use std::convert::Infallible;
 use std::fmt::Write;
 
 use anstyle::{Effects, Style};
@@ -105,6 +106,16 @@ impl Table {
         Ok(())
     }
 
+    /// The table as one text.
+    pub(crate) fn text(&self, colours: bool) -> String {
+        let mut text = String::new();
+        let Ok(()) = self.render(colours, |line| {
+            text.push_str(line);
+            Ok::<_, Infallible>(())
+        });
+        text
+    }
+
     fn write_row<'a>(
         &self,
         text: &mut String,
@@ -169,36 +180,26 @@ mod tests {
         table
     }
 
-    fn text(table: &Table, colours: bool) -> String {
-        let mut text = String::new();
-        let result: Result<(), ()> = table.render(colours, |line| {
-            text.push_str(line);
-            Ok(())
-        });
-        assert_eq!(result, Ok(()));
-        text
-    }
-
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        assert_eq!(text(&table(), false), "NAME    N\n/a     10\n/漢字   2\n");
+        assert_eq!(table().text(false), "NAME    N\n/a     10\n/漢字   2\n");
     }
 
     #[test]
     fn headings_can_be_left_out() {
-        assert_eq!(text(&table().without_headings(), false), "/a     10\n/漢字   2\n");
+        assert_eq!(table().without_headings().text(false), "/a     10\n/漢字   2\n");
     }
 
     #[test]
     fn lines_have_no_blanks_at_the_end_and_no_colours_unless_wanted() {
         let mut table = Table::new([("A", Align::Left), ("LONG", Align::Left)]);
         table.row(["x".into(), "y".into()]);
-        assert_eq!(text(&table, false), "A  LONG\nx  y\n");
-        assert!(text(&table, true).starts_with("\u{1b}[1mA  LONG\u{1b}[0m\n"));
+        assert_eq!(table.text(false), "A  LONG\nx  y\n");
+        assert!(table.text(true).starts_with("\u{1b}[1mA  LONG\u{1b}[0m\n"));
     }
 
     #[test]
     fn a_table_without_rows_is_its_headings() {
-        assert_eq!(text(&Table::new([("NAME", Align::Left)]), false), "NAME\n");
+        assert_eq!(Table::new([("NAME", Align::Left)]).text(false), "NAME\n");
     }
 }

@@ -7,7 +7,8 @@ mod send;
 
 use std::time::{Duration, Instant};
 
-pub(super) use file::{Saved, put_back, read, take_all};
+pub(crate) use file::Saved;
+pub(super) use file::{put_back, read, take_all};
 use posix_ipc::mq::{Access, SendError};
 use posix_ipc::{MessageQueue, Name};
 use rustix::event::{PollFd, PollFlags, poll};
