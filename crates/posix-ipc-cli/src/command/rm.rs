@@ -182,8 +182,9 @@ fn refuse_everything(kind: KindArg, patterns: &[Pattern], objects: &[Object]) ->
     let wild = patterns.iter().any(Pattern::has_wildcards);
     let says_all = patterns.iter().any(Pattern::says_nothing);
     let is_all = || {
-        let all = inspect::list_where(|found, _| found == kind.kind()).objects.len();
-        wild && objects.len() > 1 && objects.len() == all
+        // As selected above: whether memory is a ring is known only when it was looked at.
+        let all = || Selection { kind: Some(kind), ..Selection::default() }.find().entries.len();
+        wild && objects.len() > 1 && objects.len() == all()
     };
     if says_all || is_all() {
         return Err(Failure::usage(format!(

@@ -179,25 +179,34 @@ fn create(name: &Name, offset: u64, out: &mut Out) -> Outcome {
         return Err(Failure::usage("the offset is too large"));
     };
     let trouble = RefCell::new(None);
+    let bar = bar(length);
     let options = SharedMemory::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Keep);
     let made = match size {
         0 => options.size(0).open(name),
         _ => options.size(size).open_with(name, |mapping| {
             let mut buffer = vec![0; CHUNK];
-            let mut at = usize::try_from(offset).unwrap_or(usize::MAX);
-            loop {
+            let mut done = 0;
+            let failure = loop {
                 match read_some(&mut input, &mut buffer) {
-                    Ok(0) => return Ok(()),
+                    Ok(0) if done == length => {
+                        bar.finish_and_clear();
+                        return Ok(());
+                    }
+                    Ok(0) => {
+                        let text = format!("the input was cut to {done} bytes meanwhile");
+                        break Failure::said(Status::Failed, text);
+                    }
                     Ok(read) => {
+                        let at = usize::try_from(offset + done).unwrap_or(usize::MAX);
                         mapping.write_at(at, buffer.get(..read).unwrap_or_default())?;
-                        at += read;
+                        done += read as u64;
+                        bar.set_position(done);
                     }
-                    Err(failure) => {
-                        trouble.replace(Some(failure));
-                        return Err(Error::Argument { argument: "input", reason: "unreadable" });
-                    }
+                    Err(failure) => break failure,
                 }
-            }
+            };
+            trouble.replace(Some(failure));
+            Err(Error::Argument { argument: "input", reason: "unreadable" })
         }),
     };
     if let Some(failure) = trouble.take() {
@@ -227,6 +236,9 @@ fn fill(name: &Name, byte: u8, offset: u64, len: Option<u64>, out: &mut Out) -> 
 fn truncate(name: &Name, size: u64, force: bool, out: &mut Out) -> Outcome {
     let object = inspect::stat(Kind::SharedMemory, name)?;
     let memory = SharedMemory::open(name)?;
+    if memory.identity()? != object.identity {
+        return Err(Failure::said(Status::Failed, format!("{name} was replaced meanwhile")));
+    }
     let old = memory.len()?;
     if size < old && !force {
         let usage = Usage::scan();

@@ -155,6 +155,36 @@ fn stat_shows_all_kinds_of_a_name() {
 }
 
 #[test]
+fn stat_shows_who_is_to_be_told_of_a_message_and_how() {
+    let name = names::unique("cli-stat-notify");
+    let queue = posix_ipc::MessageQueue::options().mode(posix_ipc::OpenMode::CreateNew);
+    let _queue = queue.capacity(1).message_size(8).open(&*name).unwrap();
+    let script = "import posix_ipc, signal, sys\n\
+                  queue = posix_ipc.MessageQueue(sys.argv[1])\n\
+                  for how in (signal.SIGUSR2, (lambda _: None, None)):\n    \
+                  queue.request_notification(None)\n    \
+                  queue.request_notification(how)\n    \
+                  print('registered'); sys.stdin.readline()";
+    let python = testutil::python::script(script, &[&name]);
+    require!(python.is_some(), "Python with posix_ipc is not installed");
+    let mut child = testutil::child::start(python.unwrap());
+    let notify =
+        || pipc(&["stat", &name, "--json"]).status(0).json()["objects"][0]["notify"].clone();
+    let signal = rustix::process::Signal::USR2.as_raw();
+    child.expect_line("registered");
+    assert_eq!(notify(), json!({ "pid": child.id(), "signal": signal }));
+    let text = format!("process {} by signal {signal}\n", child.id());
+    let run = pipc(&["stat", &name]).status(0);
+    assert!(run.text().contains(&text), "{}", run.text());
+    child.send_line("next");
+    child.expect_line("registered");
+    assert_eq!(notify(), json!({ "pid": child.id(), "signal": null }), "a thread is told");
+    child.send_line("end");
+    child.expect_success();
+    assert_eq!(notify(), json!(false));
+}
+
+#[test]
 fn stat_of_nothing_is_not_found() {
     let name = names::unique("cli-stat-none");
     let run = pipc(&["stat", &name]).status(3);

@@ -10,6 +10,7 @@ mod peers;
 mod remove;
 mod ring;
 mod sandbox;
+mod screens;
 mod sem;
 mod shm;
 mod support;

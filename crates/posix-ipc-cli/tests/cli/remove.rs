@@ -142,3 +142,15 @@ fn gc_of_an_ordinary_user_leaves_what_others_may_have_open() {
     assert_eq!((left.as_str(), status), ("shared", 0));
     assert!(said.contains("left alone"), "{said}");
 }
+
+#[test]
+fn a_pattern_that_happens_to_mean_every_ring_or_all_memory_is_refused() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    let script = "
+        pipc create ring r1 -q; pipc create ring r2 -q; > /dev/shm/m1; > /dev/shm/m2
+        pipc rm --kind ring 'r*'; echo $?
+        pipc rm --kind shm 'm*'; echo $?
+        pipc rm --kind ring 'r*' --yes -q; echo $?
+        pipc ls -o name --no-headings";
+    assert_eq!(sandbox(script).status(0).text(), "2\n2\n0\n/m1\n/m2\n");
+}

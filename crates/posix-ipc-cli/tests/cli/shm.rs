@@ -7,6 +7,7 @@ use testutil::{names, require};
 
 use crate::sandbox::{self, sandbox};
 use crate::support::{command, pipc, pipc_with_input};
+use crate::watch::Terminal;
 
 #[test]
 fn what_is_loaded_is_dumped() {
@@ -113,4 +114,47 @@ fn what_is_missing_or_forbidden_has_its_own_status() {
     require!(sandbox::works(), "{}", sandbox::WHY);
     let script = "(umask 077; > /dev/shm/m); AS_NOBODY pipc shm dump /m";
     sandbox(script).status(5);
+}
+
+/// Longer than what is worth a progress bar; holes, which take no memory.
+fn large(label: &str) -> names::UniqueName {
+    let name = names::unique(label);
+    let file = std::fs::File::create(name.shm_path()).unwrap();
+    file.set_len(65 << 20).unwrap();
+    name
+}
+
+#[test]
+fn a_long_transfer_shows_its_progress_on_a_terminal_and_is_whole() {
+    require!(Terminal::works(), "tmux is not installed");
+    let name = large("cli-shm-bar");
+    std::fs::OpenOptions::new()
+        .append(true)
+        .open(name.shm_path())
+        .and_then(|mut file| std::io::Write::write_all(&mut file, b"the end"))
+        .unwrap();
+    let script = format!(
+        "sum=$(cksum < {}); $PIPC shm dump {} | (head -c 1048576; read x < /dev/tty; cat) | cksum \
+         | grep -qx \"$sum\" && echo all of it; read x",
+        name.shm_path(),
+        &*name
+    );
+    let terminal = Terminal::start("bar", &script);
+    terminal.expect("/65.00 MiB");
+    terminal.key("Enter");
+    terminal.expect("all of it");
+}
+
+#[test]
+fn there_is_no_progress_bar_without_a_terminal() {
+    let name = large("cli-shm-no-bar");
+    let run = pipc(&["shm", "dump", &name]).status(0);
+    assert_eq!((run.stdout.len(), &*run.stderr), (65 << 20, ""));
+}
+
+#[test]
+fn a_created_copy_is_as_long_as_its_input_with_the_offset() {
+    let name = names::unique("cli-shm-copy");
+    pipc_with_input(&["shm", "load", &name, "--create", "--offset", "3"], b"abc").status(0);
+    assert_eq!(pipc(&["shm", "dump", &name]).status(0).stdout, b"\0\0\0abc");
 }

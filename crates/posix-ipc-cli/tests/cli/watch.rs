@@ -13,16 +13,16 @@ use crate::support::{PIPC, command, pipc};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A terminal of 80 columns and 16 lines; gone when dropped.
-struct Terminal {
+pub(crate) struct Terminal {
     socket: String,
 }
 
 impl Terminal {
-    fn works() -> bool {
+    pub(crate) fn works() -> bool {
         Command::new("tmux").arg("-V").output().is_ok_and(|output| output.status.success())
     }
 
-    fn start(label: &str, script: &str) -> Self {
+    pub(crate) fn start(label: &str, script: &str) -> Self {
         // A server that was told to end still listens for a while: never the same twice.
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let counter = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -44,13 +44,13 @@ impl Terminal {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn key(&self, key: &str) {
+    pub(crate) fn key(&self, key: &str) {
         self.tmux(&["send-keys", key]);
     }
 
     /// Waits until the screen shows a text.
     #[track_caller]
-    fn expect(&self, text: &str) -> String {
+    pub(crate) fn expect(&self, text: &str) -> String {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);
