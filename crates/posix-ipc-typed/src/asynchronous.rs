@@ -50,6 +50,45 @@ impl ReceiveFrames for Frames {
     }
 }
 
+/// How much of a message has been sent.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    sent: usize,
+    length: usize,
+}
+
+impl Outbox<Frames> {
+    /// Makes the frames of a value, which then wait to be sent.
+    pub(crate) fn queue<T: Message>(
+        &mut self,
+        value: &T,
+        priority: u32,
+    ) -> Result<Progress, SendError> {
+        // What an earlier call has left when it was given up is not ours.
+        self.transport.waiting.clear();
+        self.send(value, None, priority, Wait::Never)?;
+        let length = self.transport.waiting.iter().map(|(frame, _)| frame.len()).sum();
+        Ok(Progress { sent: 0, length })
+    }
+}
+
+impl Progress {
+    /// Notes what became of the next frame.
+    pub(crate) fn note(
+        &mut self,
+        frame: &[u8],
+        result: Result<(), TransportError>,
+    ) -> Result<(), SendError> {
+        let Self { sent, length } = *self;
+        result.map_err(|error| match sent {
+            0 => SendError::Transport(error),
+            _ => SendError::Interrupted { sent, length, error },
+        })?;
+        self.sent += frame.len();
+        Ok(())
+    }
+}
+
 /// Opens a queue for a runtime.
 fn open<T: Message>(
     name: posix_ipc::Name,
@@ -155,18 +194,10 @@ impl<T: Message> AsyncSender<T> {
     ///
     /// As [`send`](Self::send).
     pub async fn send_priority(&mut self, value: &T, priority: u32) -> Result<(), SendError> {
-        // What an earlier call has left when it was given up is not ours.
-        self.outbox.transport.waiting.clear();
-        self.outbox.send(value, None, priority, Wait::Never)?;
-        let length = self.outbox.transport.waiting.iter().map(|(frame, _)| frame.len()).sum();
-        let mut sent = 0;
+        let mut progress = self.outbox.queue(value, priority)?;
         while let Some((frame, priority)) = self.outbox.transport.waiting.pop_front() {
-            let result = self.queue.send(&frame, priority).await;
-            result.map_err(TransportError::from).map_err(|error| match sent {
-                0 => SendError::Transport(error),
-                _ => SendError::Interrupted { sent, length, error },
-            })?;
-            sent += frame.len();
+            let sent = self.queue.send(&frame, priority).await;
+            progress.note(&frame, sent.map_err(TransportError::from))?;
         }
         Ok(())
     }

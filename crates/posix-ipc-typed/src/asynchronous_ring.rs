@@ -1,22 +1,117 @@
-//! [`AsyncRingReceiver`]: the typed receiving end of a ring on tokio.
+//! [`AsyncRingSender`] and [`AsyncRingReceiver`]: the typed ends of a ring on tokio.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::time::Instant;
 
 use posix_ipc::Result;
-use posix_ipc::ring::{self, AsyncReceiver, mpmc, spsc};
+use posix_ipc::ring::{self, AsyncReceiver, AsyncSender, mpmc, spsc};
 
 use crate::asynchronous::Frames;
 use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
 use crate::inbox::{Inbox, ReceiveError};
-use crate::message::DecodeOwned;
-use crate::transport::{TransportError, Wait};
+use crate::message::{DecodeOwned, Message};
+use crate::sender::{Outbox, SendError};
+use crate::transport::{Transport, TransportError, Wait};
+
+/// Sends values of type `T` over a ring, on tokio.
+///
+/// `S` is [`spsc::Sender`] or [`mpmc::Sender`].
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::ring::spsc;
+/// use posix_ipc_typed::{AsyncRingReceiver, AsyncRingSender};
+///
+/// # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+/// # runtime.block_on(async {
+/// let (sender, receiver) = spsc::pair(4096)?;
+/// let mut sender = AsyncRingSender::<String, _>::new(sender)?;
+/// let mut receiver = AsyncRingReceiver::<String, _>::new(receiver)?;
+/// sender.send(&"hello".to_string()).await?;
+/// assert_eq!(receiver.receive().await?, "hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct AsyncRingSender<T, S = spsc::Sender> {
+    ring: AsyncSender<S>,
+    outbox: Outbox<Frames>,
+    marker: PhantomData<fn(&T)>,
+}
+
+impl<T: Message, S: AwaitedRoom> AsyncRingSender<T, S> {
+    /// Sends over a ring, within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`AsyncSender::new`].
+    ///
+    /// # Panics
+    ///
+    /// As [`AsyncSender::new`]: outside of a tokio runtime with I/O enabled.
+    pub fn new(sender: S) -> Result<Self> {
+        let max_len = sender.max_frame_len();
+        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() });
+        Ok(Self { ring: sender.awaited()?, outbox, marker: PhantomData })
+    }
+
+    /// Sets whether a CRC32C covers each frame; by default none does.
+    #[must_use]
+    pub fn checksum(mut self, checksum: bool) -> Self {
+        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self
+    }
+
+    /// Sets whether frames carry the type's name; by default they do.
+    #[must_use]
+    pub fn named(mut self, named: bool) -> Self {
+        self.outbox.frame = self.outbox.frame.named(named);
+        self
+    }
+
+    /// The ring's end, to be used by itself again.
+    pub fn into_ring(self) -> S {
+        self.ring.into_inner()
+    }
+
+    /// Sends a value, waiting for room.
+    ///
+    /// Given up while it waits, it has sent nothing, unless the message goes in parts: its receiver
+    /// then drops it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`]; nothing was sent, unless it is [`SendError::Interrupted`].
+    pub async fn send(&mut self, value: &T) -> std::result::Result<(), SendError> {
+        self.send_priority(value, 0).await
+    }
+
+    /// Sends a value with this priority, a lane of a ring for many, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_priority(
+        &mut self,
+        value: &T,
+        priority: u32,
+    ) -> std::result::Result<(), SendError> {
+        let mut progress = self.outbox.queue(value, priority)?;
+        while let Some((frame, priority)) = self.outbox.transport.waiting.pop_front() {
+            let sent = S::put(&mut self.ring, &frame, priority).await;
+            progress.note(&frame, sent.map_err(TransportError::from))?;
+        }
+        Ok(())
+    }
+}
 
 /// Receives values of type `T` over a ring, on tokio.
 ///
-/// `R` is [`spsc::Receiver`] or [`mpmc::Receiver`]; the sender is a [`Sender`](crate::Sender) as ever,
-/// and notices nothing. What [`Receiver`](crate::Receiver) says of other types and of messages in
+/// `R` is [`spsc::Receiver`] or [`mpmc::Receiver`]; the sender may be a [`Sender`](crate::Sender) as
+/// ever, and notices nothing. What [`Receiver`](crate::Receiver) says of other types and of messages in
 /// parts holds here too.
 ///
 /// # Examples
@@ -130,12 +225,57 @@ pub trait AwaitedRing: sealed::Sealed + Sized {
     ) -> impl Future<Output = std::result::Result<(Vec<u8>, u32), ring::ReceiveError>> + Send;
 }
 
+/// The sending end of a ring whose room can be awaited: [`spsc::Sender`] and [`mpmc::Sender`].
+pub trait AwaitedRoom: sealed::Sealed + Transport + Sized {
+    /// Starts the bridge.
+    #[doc(hidden)]
+    fn awaited(self) -> Result<AsyncSender<Self>>;
+
+    /// Sends a frame.
+    #[doc(hidden)]
+    fn put(
+        ring: &mut AsyncSender<Self>,
+        frame: &[u8],
+        priority: u32,
+    ) -> impl Future<Output = std::result::Result<(), ring::SendError>> + Send;
+}
+
+impl AwaitedRoom for spsc::Sender {
+    fn awaited(self) -> Result<AsyncSender<Self>> {
+        AsyncSender::new(self)
+    }
+
+    async fn put(
+        ring: &mut AsyncSender<Self>,
+        frame: &[u8],
+        _priority: u32,
+    ) -> std::result::Result<(), ring::SendError> {
+        ring.send(frame).await
+    }
+}
+
+impl AwaitedRoom for mpmc::Sender {
+    fn awaited(self) -> Result<AsyncSender<Self>> {
+        AsyncSender::new(self)
+    }
+
+    async fn put(
+        ring: &mut AsyncSender<Self>,
+        frame: &[u8],
+        priority: u32,
+    ) -> std::result::Result<(), ring::SendError> {
+        ring.send(frame, priority).await
+    }
+}
+
 mod sealed {
     //! Keeps others from implementing what may grow.
 
     pub trait Sealed {}
     impl Sealed for posix_ipc::ring::spsc::Receiver {}
     impl Sealed for posix_ipc::ring::mpmc::Receiver {}
+    impl Sealed for posix_ipc::ring::spsc::Sender {}
+    impl Sealed for posix_ipc::ring::mpmc::Sender {}
 }
 
 impl AwaitedRing for spsc::Receiver {

@@ -74,7 +74,7 @@ mod writer;
 #[cfg(all(feature = "tokio", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 pub use asynchronous::{AsyncReceiver, AsyncSender};
 #[cfg(all(feature = "tokio", target_os = "linux"))]
-pub use asynchronous_ring::{AsyncRingReceiver, AwaitedRing};
+pub use asynchronous_ring::{AsyncRingReceiver, AsyncRingSender, AwaitedRing, AwaitedRoom};
 pub use compat::{MismatchReason, Received, TypeMismatch};
 #[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 pub use ends::QueueConnect;

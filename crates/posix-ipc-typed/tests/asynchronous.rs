@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use posix_ipc::ring::{mpmc, spsc};
 use posix_ipc_typed::{
-    AsyncReceiver, AsyncRingReceiver, AsyncSender, Message, ReceiveError, Sender,
+    AsyncReceiver, AsyncRingReceiver, AsyncRingSender, AsyncSender, Message, ReceiveError,
+    SendError, Sender,
 };
 use testutil::names;
 use testutil::watchdog::watchdog;
@@ -146,5 +147,70 @@ fn a_receive_from_a_ring_that_is_given_up_loses_nothing() {
         }
         let ring = receiver.into_ring();
         assert!(ring.try_receive_vec().unwrap().is_none());
+    });
+}
+
+#[test]
+fn both_ends_of_a_ring_wait_for_each_other_on_one_thread() {
+    let _watchdog = watchdog(60);
+    let notes: Vec<Note> =
+        (0..10).map(|number| Note { number, text: "x".repeat(number as usize * 5_000) }).collect();
+    run(async {
+        let (sender, receiver) = spsc::pair(8192).unwrap();
+        let mut sender = AsyncRingSender::<Note, _>::new(sender).unwrap().checksum(true);
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(receiver).unwrap();
+        let sending = async {
+            for note in &notes {
+                sender.send(note).await.unwrap();
+            }
+        };
+        let receiving = async {
+            for note in &notes {
+                assert_eq!(receiver.receive().await.unwrap(), *note);
+            }
+        };
+        join(receiving, sending).await;
+        drop(receiver);
+        let error = loop {
+            if let Err(error) = sender.send(&notes[9]).await {
+                break error;
+            }
+        };
+        assert!(
+            matches!(&error, error if error.is_closed())
+                || matches!(error, SendError::Interrupted { .. }),
+            "{error:?}"
+        );
+    });
+    let name = names::unique("async-room");
+    run(async {
+        let ring = mpmc::Receiver::create(&*name, 4, 1024).unwrap();
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(ring).unwrap();
+        let ring = mpmc::Sender::open(&*name).unwrap();
+        let mut sender = AsyncRingSender::<Note, _>::new(ring).unwrap().named(false);
+        let sending = async {
+            for note in &notes {
+                sender.send(note).await.unwrap();
+            }
+        };
+        let receiving = async {
+            for note in &notes {
+                assert_eq!(receiver.receive().await.unwrap(), *note);
+            }
+        };
+        join(receiving, sending).await;
+    });
+}
+
+#[test]
+fn the_futures_may_move_between_threads() {
+    fn check<F: Future + Send>(_: F) {}
+    let _watchdog = watchdog(60);
+    run(async {
+        let (sender, receiver) = spsc::pair(8192).unwrap();
+        let mut sender = AsyncRingSender::<Note, _>::new(sender).unwrap();
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(receiver).unwrap();
+        check(sender.send(&Note { number: 1, text: String::new() }));
+        check(receiver.receive());
     });
 }
