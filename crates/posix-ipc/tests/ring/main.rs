@@ -11,6 +11,7 @@ mod mpmc;
 mod notified;
 mod python;
 mod spsc;
+mod stepped;
 mod wait_any;
 
 #[cfg(feature = "tokio")]
@@ -18,6 +19,7 @@ use asynchronous::slow_receiver;
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, idler, stuck_sender, taker};
 use grants::reserver;
+use stepped::stepped;
 use wait_any::any_actor;
 
 #[cfg(not(feature = "tokio"))]
@@ -35,5 +37,6 @@ testutil::roles!(
     reserver,
     any_actor,
     slow_receiver,
-    idler
+    idler,
+    stepped
 );

@@ -1,0 +1,230 @@
+//! Kills at chosen instructions: a send and a receive of either shape are stepped through one
+//! instruction at a time, and killed after so many, from before the first to after the last.
+//!
+//! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default.
+
+use std::cell::Cell;
+
+use posix_ipc::ring::{mpmc, spsc};
+use posix_ipc::{Cleanup, OpenMode};
+use testutil::child::{self, Child, hear, say};
+use testutil::names::unique;
+use testutil::watchdog::watchdog;
+
+const MESSAGES: [&[u8]; 3] = [b"first", b"second", b"third"];
+
+/// What comes before and after what is stepped through.
+fn mark() {
+    // SAFETY: it stops this thread, which its tracer goes on with.
+    unsafe { libc::raise(libc::SIGSTOP) };
+}
+
+/// Does what it is told to: the first time as usual, the second time between two marks.
+pub(crate) fn stepped(arguments: &[String]) {
+    let [what, ring] = arguments else { panic!("two arguments") };
+    let mut buffer = [0; 16];
+    let mut act: Box<dyn FnMut(usize)> = match &**what {
+        "spsc send" => {
+            let mut sender = spsc::Sender::open(ring).unwrap();
+            Box::new(move |i| sender.send(MESSAGES[i]).unwrap())
+        }
+        "spsc receive" => {
+            let mut receiver = spsc::Receiver::open(ring).unwrap();
+            Box::new(move |_| assert!(receiver.receive(&mut buffer).is_ok()))
+        }
+        "mpmc send" => {
+            let sender = mpmc::Sender::open(ring).unwrap();
+            Box::new(move |i| sender.send(MESSAGES[i], 0).unwrap())
+        }
+        _ => {
+            let receiver = mpmc::Receiver::open(ring).unwrap();
+            Box::new(move |_| assert!(receiver.receive(&mut buffer).is_ok()))
+        }
+    };
+    act(0);
+    say(&rustix::thread::gettid().as_raw_nonzero().to_string());
+    hear();
+    mark();
+    act(1);
+    mark();
+    hear();
+}
+
+/// A traced thread of a child.
+struct Traced {
+    child: Child,
+    thread: libc::pid_t,
+}
+
+impl Traced {
+    /// At its first mark; `None` where nothing may be traced.
+    fn start(what: &str, ring: &str) -> Option<Self> {
+        let mut child = child::run("stepped", &[what, ring]);
+        let thread = child.read_line().parse().unwrap();
+        let mut traced = Self { child, thread };
+        if traced.request(libc::PTRACE_SEIZE) != 0 {
+            return None;
+        }
+        traced.child.send_line("go");
+        assert_eq!(traced.wait(), libc::SIGSTOP);
+        Some(traced)
+    }
+
+    fn request(&mut self, request: libc::c_uint) -> libc::c_long {
+        let none = std::ptr::null_mut::<libc::c_void>();
+        // SAFETY: these requests read and write no memory of ours.
+        unsafe { libc::ptrace(request as _, self.thread, none, none) }
+    }
+
+    /// The signal that it stopped at; 0 when it is over.
+    fn wait(&mut self) -> libc::c_int {
+        let mut status = 0;
+        // SAFETY: the status is ours to be written.
+        let id = unsafe { libc::waitpid(self.thread, &raw mut status, libc::__WALL) };
+        assert_eq!(id, self.thread);
+        if libc::WIFSTOPPED(status) { libc::WSTOPSIG(status) } else { 0 }
+    }
+
+    /// Goes on by at most so many instructions; gives how many there were to its second mark.
+    fn step(&mut self, most: u64) -> u64 {
+        for steps in 0..most {
+            assert_eq!(self.request(libc::PTRACE_SINGLESTEP), 0);
+            match self.wait() {
+                libc::SIGTRAP => {}
+                libc::SIGSTOP => return steps,
+                signal => panic!("it stopped at signal {signal}"),
+            }
+        }
+        most
+    }
+
+    fn kill(mut self) {
+        let id = self.child.id() as libc::pid_t;
+        // SAFETY: it is our child, which was not waited for yet.
+        unsafe { libc::kill(id, libc::SIGKILL) };
+        // A thread besides the first is its tracer's to wait for.
+        while self.thread != id && self.wait() != 0 {}
+        self.child.kill();
+    }
+}
+
+/// Kills after every so many instructions; `run` starts one and gives its ring's end, `judge`
+/// says whether what was stepped through has happened. `false` where nothing may be traced.
+fn kill_everywhere(
+    what: &str,
+    judge: impl Fn(&str, &dyn Fn(&str) -> bool) -> Option<bool>,
+) -> bool {
+    let _watchdog = watchdog(300);
+    let points: u64 = std::env::var("POSIX_IPC_STEPS").map_or(64, |points| points.parse().unwrap());
+    let total = Cell::new(u64::MAX);
+    let kill_after = |steps: u64| {
+        let ring = unique("stepped");
+        judge(&ring, &|ring| {
+            let Some(mut traced) = Traced::start(what, ring) else { return false };
+            total.set(total.get().min(traced.step(steps)).max(1));
+            traced.kill();
+            true
+        })
+    };
+    let Some(happened) = kill_after(u64::MAX) else {
+        testutil::skip::skip("no process may be traced here");
+        return false;
+    };
+    assert!(happened, "killed after its end");
+    let all = total.get();
+    let mut count = 0;
+    for point in 0..points {
+        total.set(u64::MAX);
+        let happened = kill_after(all * point / points).expect("it could be traced before");
+        assert!(point > 0 || !happened, "killed before its start");
+        count += u64::from(happened);
+    }
+    println!("{what}: {points} kills within {all} instructions, {count} of them after the fact");
+    true
+}
+
+fn texts(received: &[Vec<u8>]) -> Vec<&[u8]> {
+    received.iter().map(Vec::as_slice).collect()
+}
+
+/// Whether the second message arrived: the others have to, in order.
+fn second_arrived(received: &[Vec<u8>], expected: &[&[u8]]) -> bool {
+    let arrived = received.len() == expected.len();
+    let kept: Vec<&[u8]> =
+        expected.iter().copied().filter(|text| arrived || *text != MESSAGES[1]).collect();
+    assert_eq!(texts(received), kept);
+    arrived
+}
+
+#[test]
+fn an_spsc_sender_killed_at_any_instruction_has_sent_all_or_nothing() {
+    kill_everywhere("spsc send", |ring, kill| {
+        let mut receiver = spsc::Receiver::create(ring, 4096).unwrap();
+        if !kill(ring) {
+            return None;
+        }
+        spsc::Sender::open(ring).unwrap().send(MESSAGES[2]).unwrap();
+        let received: Vec<_> = std::iter::from_fn(|| receiver.try_receive_vec().unwrap()).collect();
+        Some(second_arrived(&received, &MESSAGES))
+    });
+}
+
+#[test]
+fn an_spsc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_taken() {
+    kill_everywhere("spsc receive", |ring, kill| {
+        let mut sender = spsc::Sender::create(ring, 4096).unwrap();
+        MESSAGES.iter().for_each(|text| sender.send(text).unwrap());
+        if !kill(ring) {
+            return None;
+        }
+        let mut receiver = spsc::Receiver::open(ring).unwrap();
+        let received: Vec<_> = std::iter::from_fn(|| receiver.try_receive_vec().unwrap()).collect();
+        Some(!second_arrived(&received, &MESSAGES[1..]))
+    });
+}
+
+#[test]
+fn an_mpmc_sender_killed_at_any_instruction_has_sent_all_or_is_skipped() {
+    let halves = Cell::new(0);
+    let traced = kill_everywhere("mpmc send", |ring, kill| {
+        let receiver = mpmc::Receiver::create(ring, 4, 16).unwrap();
+        if !kill(ring) {
+            return None;
+        }
+        receiver.repair();
+        mpmc::Sender::open(ring).unwrap().send(MESSAGES[2], 0).unwrap();
+        let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
+        let received: Vec<_> = std::iter::from_fn(next).collect();
+        let arrived = second_arrived(&received, &MESSAGES);
+        let skipped = receiver.incidents().skipped;
+        assert!(skipped <= u64::from(!arrived), "{skipped} skipped, arrived: {arrived}");
+        halves.set(halves.get() + skipped);
+        Some(arrived)
+    });
+    println!("{} of them left a half-written message", halves.get());
+    assert!(!traced || halves.get() > 0);
+}
+
+#[test]
+fn an_mpmc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_taken() {
+    let halves = Cell::new(0);
+    let traced = kill_everywhere("mpmc receive", |ring, kill| {
+        let options = mpmc::Sender::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Creator);
+        let sender = options.capacity(4).message_size(16).open(ring).unwrap();
+        MESSAGES.iter().for_each(|text| sender.send(text, 0).unwrap());
+        if !kill(ring) {
+            return None;
+        }
+        sender.repair();
+        let receiver = mpmc::Receiver::open(ring).unwrap();
+        let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
+        let received: Vec<_> = std::iter::from_fn(next).collect();
+        let arrived = second_arrived(&received, &MESSAGES[1..]);
+        let again = receiver.incidents().redelivered;
+        assert!(again <= u64::from(arrived), "{again} redelivered, arrived: {arrived}");
+        halves.set(halves.get() + again);
+        Some(!arrived)
+    });
+    println!("{} of them left a message that it was reading", halves.get());
+    assert!(!traced || halves.get() > 0);
+}
