@@ -300,7 +300,7 @@ impl Semaphore {
     }
 
     /// For waiting together with something else: see [`crate::wait_any()`].
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
     pub(crate) fn register(&self) -> Option<sys::Registration<'_>> {
         sys::Registration::new(&self.sem)
     }
