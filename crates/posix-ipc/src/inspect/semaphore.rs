@@ -1,4 +1,7 @@
 //! Reads the value of a semaphore from its file, without mapping it.
+//!
+//! `posix_ipc_sys::sem::peek` says the same of one name, with a descriptor and a state of its own; a
+//! listing has both already. A test holds the two against each other.
 
 use super::object::SemaphoreState;
 

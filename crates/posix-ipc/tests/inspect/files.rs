@@ -45,6 +45,38 @@ fn a_short_or_foreign_semaphore_file_is_listed_with_an_unknown_value() {
 }
 
 #[test]
+#[cfg(all(target_env = "gnu", target_endian = "little"))]
+fn listing_and_peeking_say_the_same_of_every_semaphore_file() {
+    use posix_ipc_sys::sem::{Abi, peek};
+
+    let name = names::unique("inspect-peek");
+    let narrow = |words: [u32; 4]| words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    let files: [Vec<u8>; 7] = [
+        semaphore_file(3, 0),
+        semaphore_file(0, 2),
+        semaphore_file(0x7fff_ffff, 0),
+        narrow([7, 128, 0, 2]),
+        narrow([6, 128, 0, 0]),
+        narrow([6, 0, 0, 0]),
+        vec![0; 32],
+    ];
+    for file in files {
+        fs::write(name.sem_path(), &file).unwrap();
+        let object = inspect::stat(Kind::Semaphore, &*name).unwrap();
+        let listed = object.semaphore().map(|state| (state.value, Some(state.waiters), state.abi));
+        let peeked = peek(Abi::Native, &*name).unwrap().map(|peek| {
+            let abi = match peek.abi {
+                Abi::Glibc32 => SemaphoreAbi::Glibc32,
+                _ if file.len() == 16 => SemaphoreAbi::Glibc32,
+                _ => SemaphoreAbi::Glibc64,
+            };
+            (peek.value, peek.waiters, abi)
+        });
+        assert_eq!(listed, peeked, "{file:?}");
+    }
+}
+
+#[test]
 fn shared_memory_is_listed_with_size_mode_and_owner() {
     let name = names::unique("inspect-shm");
     fs::write(name.shm_path(), vec![0; 5000]).unwrap();
