@@ -61,23 +61,38 @@ impl ReceiveFrames for spsc::Receiver {
         buffer: &mut Vec<u8>,
         wait: Wait,
     ) -> Result<Option<Arrival>, TransportError> {
-        let record = match wait {
-            Wait::Never => self.try_peek()?,
-            Wait::Forever => Some(self.peek()?),
-            Wait::Until(deadline) => self.peek_deadline(deadline)?,
+        // Into a buffer that is there, since the ring has a shorter way for short messages.
+        if buffer.len() < USUAL {
+            buffer.resize(USUAL, 0);
+        }
+        let received = match wait {
+            Wait::Never => self.try_receive(buffer),
+            Wait::Forever => self.receive(buffer).map(Some),
+            Wait::Until(deadline) => self.receive_deadline(buffer, deadline),
         };
-        Ok(record.map(|record| {
-            let length = record.len();
-            let read = buffer.get_mut(..length).is_some_and(|slot| record.read_at(0, slot).is_ok());
-            if !read {
-                // A longer one than any before: without zeroing first.
-                buffer.clear();
-                record.append_to(buffer);
-            }
-            record.release();
-            Arrival { length, priority: 0 }
-        }))
+        match received {
+            Ok(received) => Ok(received.map(|length| Arrival { length, priority: 0 })),
+            Err(ring::ReceiveError::TooShort { .. }) => receive_long(self, buffer),
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// How long a buffer for frames is at least.
+const USUAL: usize = 256;
+
+/// Receives a frame that is there and longer than the buffer, without zeroing room for it first.
+#[cold]
+fn receive_long(
+    receiver: &mut spsc::Receiver,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<Arrival>, TransportError> {
+    Ok(receiver.try_peek()?.map(|record| {
+        buffer.clear();
+        record.append_to(buffer);
+        record.release();
+        Arrival { length: buffer.len(), priority: 0 }
+    }))
 }
 
 impl Transport for mpmc::Sender {
