@@ -155,6 +155,12 @@ mod system {
             unsafe { word.cast::<AtomicU64>().as_ref() }
         }
 
+        /// Fetches the line of `position`, which will be read soon.
+        #[inline(always)]
+        pub(crate) fn expect_read(&self, position: u64) {
+            fetch(self.word(position));
+        }
+
         /// Fetches the line of `position`, which will be written soon.
         #[inline(always)]
         pub(crate) fn expect_write(&self, position: u64) {
@@ -283,6 +289,8 @@ mod model {
         pub(crate) fn new(size: u64) -> Self {
             Self { words: (0..size / 8).map(|_| UnsafeCell::new(0)).collect() }
         }
+
+        pub(crate) fn expect_read(&self, _position: u64) {}
 
         pub(crate) fn expect_write(&self, _position: u64) {}
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::producer::record_size;
 use super::record::{DATA, Head, PADDING};
-use super::shared::{End, Shared, corrupt, offset};
+use super::shared::{End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::Ordering;
@@ -29,6 +29,8 @@ pub(crate) struct Consumer {
     published: u64,
     /// Records since the last time that the ring was found empty.
     pub(crate) served: u32,
+    /// Whether the last record was too long for a copy beside the index.
+    is_long: bool,
 }
 
 impl Consumer {
@@ -45,7 +47,7 @@ impl Consumer {
         }
         // A predecessor may have died between the two.
         header.head.0.store(taken, Ordering::Release);
-        Ok(Self { shared, head: taken, tail, published: taken, served: 0 })
+        Ok(Self { shared, head: taken, tail, published: taken, served: 0, is_long: false })
     }
 
     /// Whether records are known to be there, without a look at the sender's line.
@@ -132,7 +134,13 @@ impl Consumer {
     /// Whether the sender has published something that is not known yet: for spinning.
     #[inline(always)]
     pub(crate) fn has_news(&self) -> bool {
-        self.shared.header().tail.0.look() != self.head
+        let publication = &self.shared.header().tail.0;
+        if self.is_long {
+            // The record will be read next; a short one comes with the index instead.
+            self.shared.region().expect_read(self.head);
+            return publication.tail.load(Ordering::Acquire) != self.head;
+        }
+        publication.look() != self.head
     }
 
     /// Where the next record starts.
@@ -145,6 +153,7 @@ impl Consumer {
     pub(crate) fn release(&mut self, found: Found) {
         self.head = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
         self.served = self.served.saturating_add(1);
+        self.is_long = found.len > LATEST;
         // Exact, for whoever takes over; a line that nobody else reads in normal operation.
         self.shared.header().taken.0.store(self.head, Ordering::Release);
         // In steps, so that the sender's copy of the line stays valid for a while.
