@@ -186,10 +186,17 @@ impl Found {
         for problem in &self.problems {
             out.warn(&problem.to_string());
         }
-        if let Some(hidden) = self.hidden.filter(|&hidden| hidden > 0 && !out.is_quiet()) {
-            let processes = counted(hidden as u64, "process", "processes");
-            out.warn(&format!("{processes} could not be looked at, for want of permission"));
+        if let Some(hidden) = self.hidden {
+            warn_hidden(hidden, out);
         }
+    }
+}
+
+/// Says on standard error that some processes could not be looked at.
+pub(super) fn warn_hidden(hidden: usize, out: &mut Out) {
+    if hidden > 0 && !out.is_quiet() {
+        let processes = counted(hidden as u64, "process", "processes");
+        out.warn(&format!("{processes} could not be looked at, for want of permission"));
     }
 }
 

@@ -8,7 +8,7 @@ use posix_ipc::{Kind, Name};
 use serde_json::{Value, json};
 
 use super::describe;
-use super::entry::Selection;
+use super::entry::{Selection, warn_hidden};
 use super::stat;
 use crate::args::RmArgs;
 use crate::args::value::{KindArg, Pattern, short};
@@ -19,7 +19,7 @@ pub(crate) fn run(args: &RmArgs, out: &mut Out) -> Outcome {
     let mut removal = Removal::new(args.dry_run);
     let objects = match args.kind {
         Some(kind) => by_pattern(args, kind, &mut removal, out)?,
-        None => by_name(args, &mut removal)?,
+        None => by_name(args, &mut removal, out)?,
     };
     for object in objects {
         if args.interactive && !confirmed(&object)? {
@@ -96,7 +96,7 @@ impl Removal {
 }
 
 /// The objects of exactly these names.
-fn by_name(args: &RmArgs, removal: &mut Removal) -> Outcome<Vec<Object>> {
+fn by_name(args: &RmArgs, removal: &mut Removal, out: &mut Out) -> Outcome<Vec<Object>> {
     // Every name is checked before anything is removed.
     let names: Vec<Name> = args.names.iter().map(Name::new).collect::<Result<_, _>>()?;
     let mut chosen = Vec::new();
@@ -123,14 +123,15 @@ fn by_name(args: &RmArgs, removal: &mut Removal) -> Outcome<Vec<Object>> {
             }
         }
     }
-    filtered(args, chosen)
+    filtered(args, chosen, out)
 }
 
 /// Applies the filters to objects that were named.
-fn filtered(args: &RmArgs, mut objects: Vec<Object>) -> Outcome<Vec<Object>> {
+fn filtered(args: &RmArgs, mut objects: Vec<Object>, out: &mut Out) -> Outcome<Vec<Object>> {
     if args.filter.stale {
         let usage = Usage::scan();
         objects.retain(|object| usage.of(object).is_empty());
+        warn_hidden(usage.hidden(), out);
     }
     let selection = Selection::new(None, &[], &args.filter);
     objects.retain(|object| selection.takes(object, std::time::SystemTime::now()));

@@ -154,3 +154,14 @@ fn a_pattern_that_happens_to_mean_every_ring_or_all_memory_is_refused() {
         pipc ls -o name --no-headings";
     assert_eq!(sandbox(script).status(0).text(), "2\n2\n0\n/m1\n/m2\n");
 }
+
+#[test]
+fn unused_says_what_could_not_be_looked_at_by_name_and_by_pattern() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    let setup = "AS_NOBODY bash -c '> /dev/shm/a'";
+    for rm in ["rm a", "rm --kind shm '*' --yes"] {
+        let (left, status, said) = left(&format!("{setup}; AS_NOBODY pipc {rm} --unused"));
+        assert_eq!((left.as_str(), status), ("", 0), "{rm}");
+        assert!(said.contains("could not be looked at"), "{rm}: {said}");
+    }
+}
