@@ -27,6 +27,7 @@ mod name;
 mod open_mode;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 mod priority;
+mod turns;
 #[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
 mod wait_any;
 

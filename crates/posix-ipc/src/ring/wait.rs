@@ -8,6 +8,7 @@ use rustix::time::Timespec;
 
 use super::primitive::Fences;
 use crate::deadline::Deadline;
+use crate::turns::Turns;
 
 /// How many looks a spin has: about 25 microseconds where a pause takes 25 nanoseconds, enough
 /// to cover the wake of a peer and the time that it needs to answer.
@@ -19,15 +20,6 @@ const BUDGET: u32 = if cfg!(posix_ipc_loom) { 0 } else { 1000 };
 const SKIP_MAX: u32 = 1024;
 /// The most pauses between two looks.
 const GAP_MAX: u32 = 16;
-
-/// How often a side whose peer shares its processor lets it run before it sleeps.
-const TURNS: u32 = 2;
-/// How long such a turn may take: longer, and others than the peer are being run, which keep the
-/// processor for milliseconds, while a sleeper that is woken gets it at once.
-const TURN: Duration = Duration::from_micros(100);
-/// The fewest and the most waits that go by without a turn after one that took long.
-const BUSY_MIN: u32 = 1024;
-const BUSY_MAX: u32 = 1 << 20;
 
 /// How a handle waits: what it has learnt. Shared by the threads that use the handle, in which
 /// case they learn from each other.
@@ -41,13 +33,10 @@ pub(crate) struct Spin {
     penalty: AtomicU32,
     /// Pauses between two looks.
     gap: AtomicU32,
-    /// Waits to skip after the next turn that takes long.
-    busy: AtomicU32,
-    /// Turns that went well since the last one that took long.
-    turns: AtomicU32,
     /// Whether the peer ran on our processor when we last slept: it can't run while we spin, but
     /// does when we yield.
     shares_processor: AtomicBool,
+    turns: Turns,
 }
 
 impl Spin {
@@ -57,9 +46,8 @@ impl Spin {
             skip: AtomicU32::new(0),
             penalty: AtomicU32::new(1),
             gap: AtomicU32::new(1),
-            busy: AtomicU32::new(BUSY_MIN),
-            turns: AtomicU32::new(0),
             shares_processor: AtomicBool::new(!has_several_processors()),
+            turns: Turns::default(),
         }
     }
 
@@ -69,13 +57,13 @@ impl Spin {
         if self.budget == 0 {
             return None;
         }
+        if self.shares_processor.load(Relaxed) {
+            return self.turns.take(look);
+        }
         let skip = self.skip.load(Relaxed);
         if skip > 0 {
             self.skip.store(skip - 1, Relaxed);
             return None;
-        }
-        if self.shares_processor.load(Relaxed) {
-            return self.take_turns(look);
         }
         let gap = self.gap.load(Relaxed);
         let mut left = self.budget;
@@ -92,39 +80,6 @@ impl Spin {
         }
         self.failed();
         None
-    }
-
-    /// Lets the peer run, which shares our processor, until something is found.
-    #[cold]
-    fn take_turns<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        for _ in 0..TURNS {
-            let before = std::time::Instant::now();
-            std::thread::yield_now();
-            let found = look();
-            match (found, before.elapsed() < TURN) {
-                (None, true) => {}
-                (Some(found), true) => {
-                    self.penalty.store(1, Relaxed);
-                    self.turns.store(self.turns.load(Relaxed).saturating_add(1), Relaxed);
-                    return Some(found);
-                }
-                (found, false) => {
-                    self.took_long();
-                    return found;
-                }
-            }
-        }
-        self.failed();
-        None
-    }
-
-    /// Goes without turns, longer each time, until they have gone well for as long.
-    fn took_long(&self) {
-        let busy = self.busy.load(Relaxed);
-        let worked = self.turns.swap(0, Relaxed) > busy;
-        let busy = if worked { BUSY_MIN } else { busy };
-        self.skip.store(busy, Relaxed);
-        self.busy.store((busy * 2).min(BUSY_MAX), Relaxed);
     }
 
     /// Goes without for a while.

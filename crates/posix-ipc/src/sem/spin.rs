@@ -6,7 +6,7 @@
 //! never succeeds and never learns. Hence the full budget or none.
 
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use posix_ipc_sys::sem as sys;
@@ -15,6 +15,7 @@ use rustix::io::Result;
 use super::Semaphore;
 use super::wait::until;
 use crate::deadline::Deadline;
+use crate::turns::Turns;
 
 /// How a wait spins, looking for a unit, before it sleeps.
 ///
@@ -59,11 +60,20 @@ pub(super) struct Spinner {
     credit: AtomicU32,
     /// Waits since the last probe.
     idle: AtomicU32,
+    /// Whether the other side was last seen on our processor, where it runs if we yield.
+    shares_processor: AtomicBool,
+    turns: Turns,
 }
 
 impl Spinner {
     pub(super) fn new(spin: Spin) -> Self {
-        Self { spin, credit: AtomicU32::new(PATIENCE - 1), idle: AtomicU32::new(0) }
+        Self {
+            spin,
+            credit: AtomicU32::new(PATIENCE - 1),
+            idle: AtomicU32::new(0),
+            shares_processor: AtomicBool::new(false),
+            turns: Turns::default(),
+        }
     }
 
     /// Takes `units` of a semaphore that had too few, first spinning, then sleeping.
@@ -82,6 +92,14 @@ impl Spinner {
     }
 
     fn adaptive(&self, semaphore: &Semaphore, units: u32, deadline: Deadline) -> bool {
+        if self.shares_processor.load(Ordering::Relaxed) && !deadline.has_passed() {
+            let took = self.turns.take(|| look(semaphore, units).then_some(())).is_some();
+            if !took && shares_processor(semaphore) == Some(false) {
+                self.shares_processor.store(false, Ordering::Relaxed);
+                self.credit.store(PATIENCE - 1, Ordering::Relaxed);
+            }
+            return took;
+        }
         // Two threads that read and write these by turns only mix up a guess.
         let credit = self.credit.load(Ordering::Relaxed);
         if credit == 0 {
@@ -91,9 +109,13 @@ impl Spinner {
                 return false;
             }
         }
-        if credit < PATIENCE && !may_succeed(semaphore) {
-            self.credit.store(0, Ordering::Relaxed);
-            return false;
+        if credit < PATIENCE {
+            let shares = shares_processor(semaphore);
+            self.shares_processor.store(shares == Some(true), Ordering::Relaxed);
+            if shares.unwrap_or_else(one_processor) {
+                self.credit.store(0, Ordering::Relaxed);
+                return false;
+            }
         }
         let took = spin(semaphore, units, deadline);
         let credit = if took { PATIENCE } else { credit.saturating_sub(1) };
@@ -102,16 +124,14 @@ impl Spinner {
     }
 }
 
-/// Whether the other side can run while this one spins.
+/// Whether the other side runs on our processor, so that it cannot run while we spin; `None` if
+/// that is not known.
 ///
 /// Two processes that are each bound to a processor of their own can spin for each other, so that
 /// it counts more where the other one is than how many processors there are for this one.
 #[cold]
-fn may_succeed(semaphore: &Semaphore) -> bool {
-    match sys::waker_cpu(&semaphore.sem) {
-        Some(cpu) => Some(cpu) != this_cpu(),
-        None => !one_processor(),
-    }
+fn shares_processor(semaphore: &Semaphore) -> Option<bool> {
+    sys::waker_cpu(&semaphore.sem).map(|cpu| Some(cpu) == this_cpu())
 }
 
 #[cfg(target_os = "linux")]
