@@ -95,10 +95,10 @@ pub(crate) struct Selection<'a> {
     pub(crate) ghosts: bool,
 }
 
-/// What was found.
+/// What was found, or what was made of it.
 #[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct Found<T = Entry> {
+    pub(crate) entries: Vec<T>,
     pub(crate) problems: Vec<Problem>,
     /// How many processes could not be looked at; `None` if none was.
     pub(crate) hidden: Option<usize>,
@@ -142,23 +142,40 @@ impl<'a> Selection<'a> {
 
     /// Finds the objects.
     pub(crate) fn find(&self) -> Found {
+        self.find_with(|entry| entry)
+    }
+
+    /// Finds the objects, and makes something of each.
+    pub(crate) fn find_with<T: Send>(&self, make: impl Fn(Entry) -> T + Sync) -> Found<T> {
         let now = SystemTime::now();
-        let listing = inspect::list_where(|kind, name| self.may_be(kind) && self.names(name));
-        let usage = (self.users || self.ghosts || self.stale).then(Usage::scan);
-        let objects = listing.objects.into_iter().filter(|object| self.takes(object, now));
-        let mut entries: Vec<Entry> = objects
-            .map(|object| {
-                let users = usage.as_ref().map(|usage| usage.of(&object).to_vec());
-                Entry::new(object, users)
-            })
-            .filter(|entry| !self.stale || entry.users().is_some_and(<[User]>::is_empty))
-            .collect();
-        if let Some(usage) = usage.as_ref().filter(|_| self.ghosts) {
-            entries.extend(self.ghosts_of(usage));
+        let wanted = |kind, name: &Name| self.may_be(kind) && self.names(name);
+        if !(self.users || self.ghosts || self.stale) {
+            let listing = inspect::list_with(wanted, |object| {
+                self.takes(&object, now).then(|| make(Entry::new(object, None)))
+            });
+            let problems = self.concerning(listing.problems);
+            return Found { entries: listing.objects, problems, hidden: None };
         }
-        let problems = listing.problems.into_iter();
-        let problems = problems.filter(|problem| self.concerns(problem)).collect();
-        Found { entries, problems, hidden: usage.map(|usage| usage.hidden()) }
+        // After the objects: whoever holds one that was listed is seen.
+        let listing = inspect::list_where(wanted);
+        let usage = Usage::scan();
+        let objects = listing.objects.into_iter().filter(|object| self.takes(object, now));
+        let entries = objects.map(|object| {
+            let users = usage.of(&object).to_vec();
+            Entry::new(object, Some(users))
+        });
+        let unused = |entry: &Entry| entry.users().is_some_and(<[User]>::is_empty);
+        let entries = entries.filter(|entry| !self.stale || unused(entry));
+        let ghosts = if self.ghosts { self.ghosts_of(&usage) } else { Vec::new() };
+        Found {
+            entries: entries.chain(ghosts).map(make).collect(),
+            problems: self.concerning(listing.problems),
+            hidden: Some(usage.hidden()),
+        }
+    }
+
+    fn concerning(&self, problems: Vec<Problem>) -> Vec<Problem> {
+        problems.into_iter().filter(|problem| self.concerns(problem)).collect()
     }
 
     fn ghosts_of(&self, usage: &Usage) -> Vec<Entry> {
@@ -180,7 +197,13 @@ impl<'a> Selection<'a> {
     }
 }
 
-impl Found {
+impl<T> Found<T> {
+    /// Makes something of each.
+    pub(crate) fn map<U>(self, make: impl FnMut(T) -> U) -> Found<U> {
+        let Self { entries, problems, hidden } = self;
+        Found { entries: entries.into_iter().map(make).collect(), problems, hidden }
+    }
+
     /// Says on standard error why the answer may not be the whole truth.
     pub(crate) fn warn(&self, out: &mut Out) {
         for problem in &self.problems {

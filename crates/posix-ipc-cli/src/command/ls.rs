@@ -15,7 +15,8 @@ use crate::args::value::{KindArg, Pattern, short};
 use crate::args::{Column, LsArgs};
 use crate::exit::{Failure, Outcome};
 use crate::output::{
-    Align, Out, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user, write_human,
+    Align, Out, Row, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user,
+    write_human,
 };
 
 const DEFAULT: [Column; 7] = [
@@ -36,22 +37,37 @@ pub(crate) fn run(args: &LsArgs, out: &mut Out) -> Outcome {
     let mut selection = Selection::new(kind, &patterns, &args.filter);
     selection.users = args.users || args.output.contains(&Column::Users);
     selection.ghosts = args.ghosts;
-    let mut found = selection.find();
-    if let Some(column) = args.sort {
-        found.entries.sort_by(|a, b| compare(column, a, b));
-    }
+    let now = SystemTime::now();
+    let columns = columns(args);
+    let row = |entry: &Entry| row(entry, &columns, now, args.bytes);
+    let mut found = match args.sort {
+        // Rows are made by whoever looks at the objects, on several threads if there are many.
+        None if !out.is_json() => selection.find_with(|entry| row(&entry)),
+        sort => {
+            let mut found = selection.find();
+            if let Some(column) = sort {
+                found.entries.sort_by(|a, b| compare(column, a, b));
+            }
+            if out.is_json() {
+                if args.reverse {
+                    found.entries.reverse();
+                }
+                return out.document(document(args, &found));
+            }
+            found.map(|entry| row(&entry))
+        }
+    };
     if args.reverse {
         found.entries.reverse();
     }
-    if out.is_json() {
-        return out.document(document(args, &found));
-    }
     found.warn(out);
-    let columns = columns(args);
-    let table = table(args, &columns, &found);
-    // Freeing thousands of objects one by one just before the end would be wasted time.
-    std::mem::forget(found);
-    out.table(&table)
+    let table = Table::new(columns.iter().map(|column| heading(*column)));
+    let table = if args.no_headings { table.without_headings() } else { table };
+    let table = table.with_rows(found.entries);
+    out.table(&table)?;
+    // Freeing thousands of rows one by one just before the end would be wasted time.
+    std::mem::forget(table);
+    Ok(())
 }
 
 /// The kind and the pattern of `ls [KIND] [GLOB]`.
@@ -132,20 +148,9 @@ fn keys(column: Column) -> &'static [&'static str] {
     }
 }
 
-fn table(args: &LsArgs, columns: &[Column], found: &Found) -> Table {
-    let now = SystemTime::now();
-    let mut table = Table::new(columns.iter().map(|column| heading(*column)));
-    if args.no_headings {
-        table = table.without_headings();
-    }
-    for entry in &found.entries {
-        let style = entry.object().is_none().then_some(GHOST);
-        for column in columns {
-            table.cell(|text| cell(text, *column, entry, now, args.bytes));
-        }
-        table.end_row(style);
-    }
-    table
+fn row(entry: &Entry, columns: &[Column], now: SystemTime, bytes: bool) -> Row {
+    let row = Row::new(columns, |text, column| cell(text, *column, entry, now, bytes));
+    if entry.object().is_none() { row.styled(&GHOST) } else { row }
 }
 
 fn heading(column: Column) -> (&'static str, Align) {

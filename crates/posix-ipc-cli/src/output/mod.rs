@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
 
 pub(crate) use show::*;
-pub(crate) use table::{Align, Table};
+pub(crate) use table::{Align, Row, Table};
 
 use crate::exit::{Failure, Outcome};
 

@@ -1,6 +1,8 @@
 //! Columns of text. Written for listings of many thousand rows, which must cost less than finding
-//! out what to list: one pass for the widths, one for the text.
+//! out what to list: rows are made apart from the table, by whichever thread looked at the object,
+//! and each is one piece of text; one pass over them finds the widths, one writes them.
 
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::fmt::Write;
 
@@ -10,6 +12,11 @@ use unicode_width::UnicodeWidthStr;
 const HEADING: Style = Style::new().effects(Effects::BOLD);
 const GAP: &str = "  ";
 
+thread_local! {
+    /// Where rows are written; each then takes as much memory as it needs.
+    static SCRATCH: Cell<(String, Vec<u32>)> = const { Cell::new((String::new(), Vec::new())) };
+}
+
 /// Which side of its column a cell stands at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
@@ -17,28 +24,66 @@ pub(crate) enum Align {
     Right,
 }
 
+/// A row of cells.
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// The text of all cells, one after the other.
+    text: Box<str>,
+    /// Where each cell ends.
+    ends: Box<[u32]>,
+    style: Option<&'static Style>,
+}
+
+impl Row {
+    /// A row of `cells` cells, of which `write` writes the text of one.
+    pub(crate) fn new<C>(
+        cells: impl IntoIterator<Item = C>,
+        mut write: impl FnMut(&mut String, C),
+    ) -> Self {
+        let (mut text, mut ends) = SCRATCH.take();
+        text.clear();
+        ends.clear();
+        for cell in cells {
+            write(&mut text, cell);
+            ends.push(u32::try_from(text.len()).unwrap_or(u32::MAX));
+        }
+        let row = Self { text: text.as_str().into(), ends: ends.as_slice().into(), style: None };
+        SCRATCH.set((text, ends));
+        row
+    }
+
+    /// The row in a style, where there are colours.
+    pub(crate) fn styled(self, style: &'static Style) -> Self {
+        Self { style: Some(style), ..self }
+    }
+
+    /// The cells with their widths.
+    fn cells(&self) -> impl Iterator<Item = (&str, usize)> {
+        // Nearly all are ASCII, whose width is their length.
+        let ascii = self.text.is_ascii();
+        let ends = self.ends.iter().map(|&end| end as usize);
+        let starts = std::iter::once(0).chain(ends.clone());
+        starts.zip(ends).map(move |(start, end)| {
+            let cell = self.text.get(start..end).unwrap_or_default();
+            (cell, if ascii { cell.len() } else { cell.width() })
+        })
+    }
+}
+
 /// A table of text under headings.
 #[derive(Debug)]
 pub(crate) struct Table {
-    headings: Vec<(String, Align)>,
+    headings: Row,
+    aligned: Vec<Align>,
     show_headings: bool,
-    /// The text of all cells, one after the other.
-    text: String,
-    /// Where each cell ends.
-    ends: Vec<usize>,
-    styles: Vec<Option<Style>>,
+    rows: Vec<Row>,
 }
 
 impl Table {
     pub(crate) fn new<'a>(headings: impl IntoIterator<Item = (&'a str, Align)>) -> Self {
-        let headings = headings.into_iter().map(|(text, align)| (text.to_string(), align));
-        Self {
-            headings: headings.collect(),
-            show_headings: true,
-            text: String::new(),
-            ends: Vec::new(),
-            styles: Vec::new(),
-        }
+        let (texts, aligned): (Vec<&str>, Vec<Align>) = headings.into_iter().unzip();
+        let headings = Row::new(texts, String::push_str).styled(&HEADING);
+        Self { headings, aligned, show_headings: true, rows: Vec::new() }
     }
 
     pub(crate) fn without_headings(mut self) -> Self {
@@ -46,31 +91,14 @@ impl Table {
         self
     }
 
+    /// With these rows.
+    pub(crate) fn with_rows(self, rows: Vec<Row>) -> Self {
+        Self { rows, ..self }
+    }
+
     /// Adds a row; it must have a cell for each heading.
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
-        for cell in cells {
-            self.cell(|text| text.push_str(&cell));
-        }
-        self.end_row(None);
-    }
-
-    /// Adds a cell to the row that is being made, by writing its text.
-    pub(crate) fn cell(&mut self, write: impl FnOnce(&mut String)) {
-        write(&mut self.text);
-        self.ends.push(self.text.len());
-    }
-
-    /// Ends the row that is being made.
-    pub(crate) fn end_row(&mut self, style: Option<Style>) {
-        self.styles.push(style);
-        let wanted = self.styles.len() * self.headings.len();
-        self.ends.resize(wanted, self.text.len());
-    }
-
-    /// The cells, row after row.
-    fn cells(&self) -> impl Iterator<Item = &str> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(start, &end)| self.text.get(start..end).unwrap_or_default())
+        self.rows.push(Row::new(cells, |text, cell| text.push_str(&cell)));
     }
 
     /// Hands each line of the table over, with its end.
@@ -79,28 +107,18 @@ impl Table {
         colours: bool,
         mut each: impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), E> {
-        let columns = self.headings.len().max(1);
-        let mut widths: Vec<usize> = match self.show_headings {
-            true => self.headings.iter().map(|(text, _)| text.width()).collect(),
-            false => vec![0; columns],
-        };
-        for (index, cell) in self.cells().enumerate() {
-            if let Some(width) = widths.get_mut(index % columns) {
-                *width = (*width).max(width_of(cell));
+        let headings = Some(&self.headings).filter(|_| self.show_headings);
+        let mut widths = vec![0; self.aligned.len()];
+        for row in headings.into_iter().chain(&self.rows) {
+            for (width, (_, cell)) in widths.iter_mut().zip(row.cells()) {
+                *width = (*width).max(cell);
             }
         }
         let line = widths.iter().sum::<usize>() + widths.len() * GAP.len();
         let mut text = String::with_capacity(line);
-        if self.show_headings {
-            let headings = self.headings.iter().map(|(text, _)| text.as_str());
-            self.write_row(&mut text, &widths, Some(HEADING).filter(|_| colours), headings);
-            each(&text)?;
-        }
-        let mut cells = self.cells();
-        for style in &self.styles {
-            let style = style.filter(|_| colours);
+        for row in headings.into_iter().chain(&self.rows) {
             text.clear();
-            self.write_row(&mut text, &widths, style, cells.by_ref().take(columns));
+            self.write_row(&mut text, &widths, row, colours);
             each(&text)?;
         }
         Ok(())
@@ -116,24 +134,18 @@ impl Table {
         text
     }
 
-    fn write_row<'a>(
-        &self,
-        text: &mut String,
-        widths: &[usize],
-        style: Option<Style>,
-        cells: impl Iterator<Item = &'a str>,
-    ) {
+    fn write_row(&self, text: &mut String, widths: &[usize], row: &Row, colours: bool) {
+        let style = row.style.filter(|_| colours);
         if let Some(style) = style {
             let _ = write!(text, "{style}");
         }
         let start = text.len();
-        for (index, ((cell, width), (_, align))) in
-            cells.zip(widths).zip(&self.headings).enumerate()
-        {
+        let cells = row.cells().zip(widths).zip(&self.aligned);
+        for (index, (((cell, own), width), align)) in cells.enumerate() {
             if index > 0 {
                 text.push_str(GAP);
             }
-            let padding = width.saturating_sub(width_of(cell));
+            let padding = width.saturating_sub(own);
             match align {
                 Align::Left => {
                     text.push_str(cell);
@@ -162,11 +174,6 @@ fn blanks(text: &mut String, count: usize) {
         text.push_str(some);
         left -= some.len();
     }
-}
-
-/// Nearly all cells are ASCII, whose width is their length.
-fn width_of(cell: &str) -> usize {
-    if cell.is_ascii() { cell.len() } else { cell.width() }
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ pub(super) fn look(
         Kind::Semaphore => semaphore(directory, entry, name),
         Kind::MessageQueue => {
             let stat = statat(directory, entry, AtFlags::SYMLINK_NOFOLLOW)?;
-            let details = Details::MessageQueue(queue::state(directory.as_fd(), entry));
+            let details = Details::MessageQueue(Box::new(queue::state(directory.as_fd(), entry)));
             Ok(Some(Object::new(kind, name, &stat, details)))
         }
         _ => memory(directory, entry, name),
@@ -132,7 +132,8 @@ fn memory(directory: &OwnedFd, entry: &[u8], name: Name) -> Result<Option<Object
         && let Ok(file) = openat(directory, entry, READ_ONLY, Mode::empty())
         && let Some(state) = ring::state(&file, size)
     {
-        return Ok(Some(Object::new(Kind::Ring, name, &stat, Details::Ring(state))));
+        let details = Details::Ring(Box::new(state));
+        return Ok(Some(Object::new(Kind::Ring, name, &stat, details)));
     }
     Ok(Some(Object::new(Kind::SharedMemory, name, &stat, Details::SharedMemory)))
 }

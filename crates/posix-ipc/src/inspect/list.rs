@@ -1,30 +1,21 @@
 //! Lists objects and finds single ones.
 
+use std::cmp::Ordering;
 use std::fmt;
-use std::os::fd::OwnedFd;
-use std::sync::mpsc::{self, SendError};
-use std::thread::{self, Scope, ScopedJoinHandle};
 
-use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 
 use super::directory::{Place, look};
+use super::gather::gather;
 use super::object::Object;
 use crate::{Error, Kind, Name, Result};
 
-/// Below this many entries a second thread costs more than it saves.
-const WORTH_A_THREAD: usize = 1000;
-/// More threads than this only fight for the directory's locks.
-const MAX_THREADS: usize = 4;
-/// How much longer a directory of tmpfs or of queues says it is for each entry.
-const ENTRY_SIZE: usize = 20;
-
-/// What [`list`] found.
+/// What [`list`] found, or what [`list_with`] made of it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Listing {
+pub struct Listing<T = Object> {
     /// The objects, by kind and then by name.
-    pub objects: Vec<Object>,
+    pub objects: Vec<T>,
     /// Why it may be incomplete; empty if nothing was in the way.
     pub problems: Vec<Problem>,
 }
@@ -84,20 +75,66 @@ pub fn list() -> Listing {
 /// let queues = inspect::list_where(|kind, _| kind == Kind::MessageQueue);
 /// assert!(queues.objects.iter().all(|object| object.queue().is_some()));
 /// ```
-pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool + Sync) -> Listing {
-    let mut listing = Listing::default();
+pub fn list_where(wanted: impl Fn(Kind, &Name) -> bool) -> Listing {
+    let by_name = |a: &Object, b: &Object| (a.kind, &a.name).cmp(&(b.kind, &b.name));
+    list_places(wanted, Some, by_name)
+}
+
+/// Lists what `make` makes of the objects for whose kind and name `wanted` is true.
+///
+/// Where there are thousands of objects several threads look at them and call `make`. The order is
+/// that of the objects, by kind and then by name. An object of which `make` makes `None` is left
+/// out.
+///
+/// # Panics
+///
+/// If `wanted` or `make` does.
+///
+/// # Examples
+///
+/// ```
+/// use posix_ipc::inspect;
+///
+/// let large = inspect::list_with(
+///     |_, _| true,
+///     |object| (object.size > 1 << 20).then(|| format!("{} {}", object.name, object.size)),
+/// );
+/// for line in &large.objects {
+///     println!("{line}");
+/// }
+/// ```
+pub fn list_with<T: Send>(
+    wanted: impl Fn(Kind, &Name) -> bool,
+    make: impl Fn(Object) -> Option<T> + Sync,
+) -> Listing<T> {
+    let make = |object: Object| {
+        let (kind, name) = (object.kind, object.name.clone());
+        Some((kind, name, make(object)?))
+    };
+    let Listing { objects, problems } =
+        list_places(wanted, make, |a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    Listing { objects: objects.into_iter().map(|(_, _, made)| made).collect(), problems }
+}
+
+fn list_places<T: Send>(
+    wanted: impl Fn(Kind, &Name) -> bool,
+    make: impl Fn(Object) -> Option<T> + Sync,
+    compare: impl Fn(&T, &T) -> Ordering + Sync,
+) -> Listing<T> {
+    let mut listing = Listing { objects: Vec::new(), problems: Vec::new() };
     for place in [Place::Memory, Place::Queues] {
-        match list_place(place, &wanted) {
+        match gather(place, &wanted, &make, &compare) {
             // Moved, not copied: the first are nearly all.
-            Ok(objects) if listing.objects.is_empty() => listing.objects = objects,
-            Ok(objects) => listing.objects.extend(objects),
+            Ok(made) if listing.objects.is_empty() => listing.objects = made,
+            Ok(made) => listing.objects.extend(made),
             Err(errno) => {
                 let directory = place.path().to_str().unwrap_or_default();
                 listing.problems.push(Problem { directory, errno });
             }
         }
     }
-    listing.objects.sort_unstable_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    // What several have sorted is merged; rings, which are among the memory, come last.
+    listing.objects.sort_by(compare);
     listing
 }
 
@@ -150,91 +187,4 @@ pub fn find(name: impl TryInto<Name, Error: Into<Error>>) -> Result<Vec<Object>>
         look(&place.open().ok()?, &entry, kind, name.clone()).ok()?
     });
     Ok(found.collect())
-}
-
-fn list_place(
-    place: Place,
-    wanted: &(impl Fn(Kind, &Name) -> bool + Sync),
-) -> std::result::Result<Vec<Object>, Errno> {
-    let directory = place.open()?;
-    let look_into = |found: Vec<(Kind, Name)>, mut objects: Vec<Object>| {
-        let mut entry = Vec::with_capacity(256);
-        for (kind, name) in found {
-            Place::entry(kind, &name, &mut entry);
-            objects.extend(look(&directory, &entry, kind, name).ok().flatten());
-        }
-        objects
-    };
-    let look_at = |found: Vec<_>| {
-        let objects = Vec::with_capacity(found.len());
-        look_into(found, objects)
-    };
-    thread::scope(|scope| {
-        // Before the directory is read: a new thread is left for some time on the processor of the
-        // one that made it, while one that sleeps already is woken on an idle processor.
-        let helpers = start_helpers(scope, &directory, look_at);
-        let mut found = Vec::new();
-        place.each_entry(&directory, |entry, file_type, _| {
-            // Only files are objects; nothing else is even looked at.
-            if matches!(file_type, FileType::RegularFile | FileType::Unknown) {
-                found.extend(place.classify(entry).filter(|(kind, name)| wanted(*kind, name)));
-            }
-        })?;
-        // Now, while they are small: the objects then come in order already.
-        found.sort_unstable();
-        let count = found.len();
-        let total: usize = found.iter().map(cost).sum();
-        let share = total / (helpers.len() + 1);
-        let mut working = Vec::new();
-        for (give, helper) in helpers {
-            let Err(SendError(part)) = give.send(split_off(&mut found, share)) else {
-                working.push(helper);
-                continue;
-            };
-            found.extend(part);
-        }
-        let mut objects = look_into(found, Vec::with_capacity(count));
-        for helper in working.into_iter().rev() {
-            objects.extend(helper.join().unwrap_or_default());
-        }
-        Ok(objects)
-    })
-}
-
-/// About how long it takes to look at an object; plain memory is not opened.
-fn cost((kind, _): &(Kind, Name)) -> usize {
-    if *kind == Kind::SharedMemory { 1 } else { 3 }
-}
-
-/// Splits so many off the end that they cost `share`.
-fn split_off(found: &mut Vec<(Kind, Name)>, share: usize) -> Vec<(Kind, Name)> {
-    let mut sum = 0;
-    let is_more = |one| {
-        sum += cost(one);
-        sum > share
-    };
-    let at = found.iter().rposition(is_more).map_or(0, |last| last + 1);
-    found.split_off(at)
-}
-
-type Helper<'scope> = (mpsc::Sender<Vec<(Kind, Name)>>, ScopedJoinHandle<'scope, Vec<Object>>);
-
-/// Threads that wait for a part of what was found, if the directory seems to be worth it.
-fn start_helpers<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    directory: &OwnedFd,
-    look_at: impl Fn(Vec<(Kind, Name)>) -> Vec<Object> + Send + Copy + 'scope,
-) -> Vec<Helper<'scope>> {
-    let size = fstat(directory).map_or(0, |stat| stat.st_size);
-    if usize::try_from(size).unwrap_or(0) / ENTRY_SIZE < WORTH_A_THREAD {
-        return Vec::new();
-    }
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let start = |_| {
-        let (give, take) = mpsc::channel();
-        let work = move || take.recv().map(look_at).unwrap_or_default();
-        // There may be a limit to threads: then there are fewer.
-        Some((give, thread::Builder::new().spawn_scoped(scope, work).ok()?))
-    };
-    (1..threads).map_while(start).collect()
 }

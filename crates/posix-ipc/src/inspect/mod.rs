@@ -25,6 +25,7 @@
 //! ```
 
 mod directory;
+mod gather;
 mod list;
 mod object;
 mod proc;
@@ -34,7 +35,7 @@ mod ring;
 mod semaphore;
 mod usage;
 
-pub use list::{Listing, Problem, find, list, list_where, stat};
+pub use list::{Listing, Problem, find, list, list_where, list_with, stat};
 pub use object::{Details, Notification, Object, QueueState, SemaphoreState};
 pub use proc::Process;
 pub use ring::{RingShape, RingState};

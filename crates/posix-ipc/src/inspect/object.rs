@@ -40,6 +40,8 @@ pub struct Object {
 }
 
 /// What only objects of one kind have; `None` where it can't be known.
+///
+/// What is long is boxed, since most objects of a listing are memory and semaphores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Details {
@@ -48,9 +50,9 @@ pub enum Details {
     /// Plain memory has nothing else.
     SharedMemory,
     /// Of a message queue.
-    MessageQueue(QueueState),
+    MessageQueue(Box<QueueState>),
     /// Of a ring.
-    Ring(RingState),
+    Ring(Box<RingState>),
 }
 
 /// The state of a semaphore at one moment.

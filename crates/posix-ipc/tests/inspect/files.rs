@@ -186,3 +186,74 @@ fn many_objects_are_listed_completely_and_in_order() {
     assert_eq!(objects.len(), 3000);
     assert!(objects.is_sorted_by(|a, b| a.name < b.name));
 }
+
+/// So many objects that several threads look at them.
+struct Crowd {
+    name: names::UniqueName,
+    prefix: Vec<u8>,
+}
+
+impl Crowd {
+    const SIZE: u32 = 3000;
+
+    fn new(label: &str) -> Self {
+        let name = names::unique(label);
+        let prefix = name.as_bytes()[1..].to_vec();
+        let crowd = Self { name, prefix };
+        for number in 0..Self::SIZE {
+            // One in three is a semaphore, whose name comes first.
+            let (path, content) = match number % 3 {
+                0 => (crowd.name.sem_path(), semaphore_file(number, 0)),
+                _ => (crowd.name.shm_path(), vec![1]),
+            };
+            fs::write(format!("{path}-{number:05}"), content).unwrap();
+        }
+        crowd
+    }
+
+    fn has(&self, name: &Name) -> bool {
+        name.as_bytes().starts_with(&self.prefix)
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        for number in 0..Self::SIZE {
+            let path = if number % 3 == 0 { self.name.sem_path() } else { self.name.shm_path() };
+            let _ = fs::remove_file(format!("{path}-{number:05}"));
+        }
+    }
+}
+
+#[test]
+fn what_is_made_of_many_objects_comes_in_their_order() {
+    let crowd = Crowd::new("inspect-made");
+    let listing = inspect::list_with(
+        |_, name| crowd.has(name),
+        |object| match object.semaphore() {
+            Some(state) => Some((object.kind, object.name.to_string(), state.value)),
+            None if object.name.to_string().ends_with('1') => None,
+            None => Some((object.kind, object.name.to_string(), 0)),
+        },
+    );
+    let left_out = (0..Crowd::SIZE).filter(|number| number % 3 != 0 && number % 10 == 1).count();
+    assert_eq!(listing.objects.len(), Crowd::SIZE as usize - left_out);
+    assert!(listing.objects.is_sorted(), "by kind and then by name");
+    let semaphores = listing.objects.iter().filter(|(kind, ..)| *kind == Kind::Semaphore);
+    let values: Vec<u32> = semaphores.map(|(_, _, value)| *value).collect();
+    assert_eq!(values, (0..Crowd::SIZE).step_by(3).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_panic_while_many_objects_are_looked_at_reaches_the_caller() {
+    let _watchdog = testutil::watchdog::watchdog(60);
+    let crowd = Crowd::new("inspect-panic");
+    let make = |object: Object| match object.name.as_bytes().ends_with(b"-01500") {
+        true => panic!("as it was told to"),
+        false => Some(object.size),
+    };
+    let listed = std::panic::catch_unwind(|| inspect::list_with(|_, name| crowd.has(name), make));
+    assert!(listed.is_err());
+    let wanted = |_, _: &Name| panic!("as it was told to");
+    assert!(std::panic::catch_unwind(|| inspect::list_where(wanted)).is_err());
+}
