@@ -1,4 +1,7 @@
 //! The two implementations that the derive writes.
+//!
+//! Their variables start with `__`: the expressions of `default` and `max_len` stand among them, and
+//! have to mean what they meant where they were written.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -39,12 +42,12 @@ fn message(model: &Model) -> TokenStream {
             quote!(#prefix),
             quote!(#krate::derived::add_max(#most, #krate::derived::Some(#PREFIX))),
             quote!({
-                let body: usize = #encoded_len;
-                body.saturating_add(#PREFIX)
+                let __body: usize = #encoded_len;
+                __body.saturating_add(#PREFIX)
             }),
             quote! {
-                let body: usize = #krate::Message::encoded_len(self).saturating_sub(#PREFIX);
-                output.put_extension(&<Self as #krate::Message>::SCHEMA, body);
+                let __body: usize = #krate::Message::encoded_len(self).saturating_sub(#PREFIX);
+                __output.put_extension(&<Self as #krate::Message>::SCHEMA, __body);
                 #encode
             },
         )
@@ -58,7 +61,7 @@ fn message(model: &Model) -> TokenStream {
             };
             quote! {
                 if #length != 0 {
-                    output.staged::<{ #length }>(|output| {
+                    __output.staged::<{ #length }>(|__output| {
                         #encode
                     });
                     return;
@@ -77,7 +80,7 @@ fn message(model: &Model) -> TokenStream {
             quote! {
                 #staged
                 if <Self as #krate::Message>::FIXED {
-                    output.fixed(<Self as #krate::Message>::MIN_LEN, |output| {
+                    __output.fixed(<Self as #krate::Message>::MIN_LEN, |__output| {
                         #encode
                     });
                     return;
@@ -100,7 +103,7 @@ fn message(model: &Model) -> TokenStream {
             }
 
             #[inline]
-            fn encode(&self, output: &mut #krate::Writer<'_>) {
+            fn encode(&self, __output: &mut #krate::Writer<'_>) {
                 #encode
             }
         }
@@ -126,8 +129,8 @@ fn encoded_len(model: &Model) -> TokenStream {
                 quote!(Self::#ident #pattern => #sum,)
             });
             quote!({
-                let body: usize = match self { #(#arms)* };
-                body.saturating_add(#width)
+                let __body: usize = match self { #(#arms)* };
+                __body.saturating_add(#width)
             })
         }
     }
@@ -173,7 +176,7 @@ fn encode(model: &Model) -> TokenStream {
                 };
                 quote! {
                     Self::#ident #pattern => {
-                        output.put(&#bytes);
+                        __output.put(&#bytes);
                         #each
                     }
                 }
@@ -190,19 +193,19 @@ fn encode_fields(krate: &Path, fields: &[Field]) -> TokenStream {
         let Field { ty, binding, .. } = field;
         let limit = field.max_len.as_ref().map(|limit| {
             quote_spanned! {at(ty)=>
-                output.limit_count(<#ty as #krate::derived::Limited>::count(#binding), #limit);
+                __output.limit_count(<#ty as #krate::derived::Limited>::count(#binding), #limit);
             }
         });
         let put = match &field.with {
             Some(with) => quote_spanned! {at(with)=>
-                <#with as #krate::With<#ty>>::encode(#binding, output)
+                <#with as #krate::With<#ty>>::encode(#binding, __output)
             },
             None => quote_spanned! {at(ty)=>
-                <#ty as #krate::Message>::encode(#binding, output)
+                <#ty as #krate::Message>::encode(#binding, __output)
             },
         };
         if field.recursive {
-            quote!(#limit output.nested(|output| #put);)
+            quote!(#limit __output.nested(|__output| #put);)
         } else {
             quote!(#limit #put;)
         }
@@ -226,31 +229,34 @@ fn decode(model: &Model) -> TokenStream {
     let functions = if *extensible {
         quote! {
             #[inline]
-            fn decode(input: &mut #krate::Reader<'__de>) -> #result {
-                let (version, mut part) = input.extension(&<Self as #krate::Message>::SCHEMA)?;
-                let input = &mut part;
-                let value = (|| -> #result { #body })()?;
-                if version <= #version {
-                    #krate::Reader::finish(part)?;
+            fn decode(__input: &mut #krate::Reader<'__de>) -> #result {
+                let (__version, mut __part) =
+                    __input.extension(&<Self as #krate::Message>::SCHEMA)?;
+                let __value = (|__input: &mut #krate::Reader<'__de>| -> #result {
+                    #body
+                })(&mut __part)?;
+                __input.rejoin(&__part);
+                if __version <= #version {
+                    #krate::Reader::finish(__part)?;
                 }
-                #krate::derived::Ok(value)
+                #krate::derived::Ok(__value)
             }
         }
     } else if model.evolves() {
         quote! {
             #[inline]
-            fn decode(input: &mut #krate::Reader<'__de>) -> #result {
-                <Self as #krate::Decode<'__de>>::decode_version(input, #version)
+            fn decode(__input: &mut #krate::Reader<'__de>) -> #result {
+                <Self as #krate::Decode<'__de>>::decode_version(__input, #version)
             }
 
             #[inline]
-            fn decode_version(input: &mut #krate::Reader<'__de>, version: u16) -> #result {
-                let mut part;
-                let input = if <Self as #krate::Message>::FIXED && version == #version {
-                    part = input.part(<Self as #krate::Message>::MIN_LEN)?;
-                    &mut part
+            fn decode_version(__input: &mut #krate::Reader<'__de>, __version: u16) -> #result {
+                let mut __part;
+                let __input = if <Self as #krate::Message>::FIXED && __version == #version {
+                    __part = __input.part(<Self as #krate::Message>::MIN_LEN)?;
+                    &mut __part
                 } else {
-                    input
+                    __input
                 };
                 #body
             }
@@ -258,13 +264,13 @@ fn decode(model: &Model) -> TokenStream {
     } else {
         quote! {
             #[inline]
-            fn decode(input: &mut #krate::Reader<'__de>) -> #result {
-                let mut part;
-                let input = if <Self as #krate::Message>::FIXED {
-                    part = input.part(<Self as #krate::Message>::MIN_LEN)?;
-                    &mut part
+            fn decode(__input: &mut #krate::Reader<'__de>) -> #result {
+                let mut __part;
+                let __input = if <Self as #krate::Message>::FIXED {
+                    __part = __input.part(<Self as #krate::Message>::MIN_LEN)?;
+                    &mut __part
                 } else {
-                    input
+                    __input
                 };
                 #body
             }
@@ -294,14 +300,14 @@ fn decode_body(model: &Model) -> TokenStream {
         Body::Enum { wide, variants } => {
             let type_name = ident.to_string();
             let tag = if *wide {
-                quote!(u16::from_le_bytes(input.array()?))
+                quote!(u16::from_le_bytes(__input.array()?))
             } else {
-                quote!(u16::from_le_bytes([input.array::<1>()?[0], 0]))
+                quote!(u16::from_le_bytes([__input.array::<1>()?[0], 0]))
             };
             let arms = variants.iter().map(|Variant { ident, tag, fields, since, .. }| {
                 let values = decode_fields(krate, fields);
                 let construct = construct(fields);
-                let guard = (*since > 1).then(|| quote!(if version >= #since));
+                let guard = (*since > 1).then(|| quote!(if __version >= #since));
                 quote! {
                     #tag #guard => {
                         #values
@@ -310,16 +316,16 @@ fn decode_body(model: &Model) -> TokenStream {
                 }
             });
             let other = variants.iter().find(|variant| variant.other).map(|Variant { ident, .. }| {
-                quote!(_ if version > #version => #krate::derived::Ok(Self::#ident),)
+                quote!(_ if __version > #version => #krate::derived::Ok(Self::#ident),)
             });
             quote! {
-                let tag = #tag;
-                match tag {
+                let __tag = #tag;
+                match __tag {
                     #(#arms)*
                     #other
                     _ => #krate::derived::Err(#krate::DecodeError::Variant {
                         type_name: #type_name,
-                        tag,
+                        tag: __tag,
                     }),
                 }
             }
@@ -339,18 +345,18 @@ fn decode_fields(krate: &Path, fields: &[Field]) -> TokenStream {
         }
         let get = match &field.with {
             Some(with) => quote_spanned! {at(with)=>
-                <#with as #krate::With<#ty>>::decode(input)
+                <#with as #krate::With<#ty>>::decode(__input)
             },
-            None => quote_spanned! {at(ty)=> <#ty as #krate::Decode<'__de>>::decode(input) },
+            None => quote_spanned! {at(ty)=> <#ty as #krate::Decode<'__de>>::decode(__input) },
         };
         let get = match field.recursive {
-            true => quote!(input.nested(|input| #get)?),
+            true => quote!(__input.nested(|__input| #get)?),
             false => quote!(#get?),
         };
-        let limit = field.max_len.as_ref().map(|limit| quote!(input.limit_count(#limit)?;));
+        let limit = field.max_len.as_ref().map(|limit| quote!(__input.limit_count(#limit)?;));
         if *since > 1 {
             quote! {
-                let #binding: #ty = if version >= #since { #limit #get } else { #default };
+                let #binding: #ty = if __version >= #since { #limit #get } else { #default };
             }
         } else {
             quote!(#limit let #binding: #ty = #get;)

@@ -52,6 +52,8 @@ pub(crate) struct Field {
     pub(crate) max_len: Option<Expr>,
     pub(crate) with: Option<Type>,
     pub(crate) recursive: bool,
+    /// Whether that was said, and nothing of the type can be looked at.
+    pub(crate) opaque: bool,
 }
 
 /// What tells a field or variant from others, whatever its name in Rust.
@@ -174,7 +176,7 @@ impl Context<'_> {
             None => Member::Unnamed(index.into()),
         };
         Ok(Field {
-            binding: format_ident!("field_{index}"),
+            binding: format_ident!("__field_{index}"),
             member,
             id,
             since,
@@ -183,6 +185,7 @@ impl Context<'_> {
             max_len: attributes.max_len,
             with: attributes.with.or(attributes.varint.map(|span| respan(&self.varint, span))),
             recursive: attributes.recursive || mentions(field.ty.to_token_stream(), self.ident),
+            opaque: attributes.recursive,
             ty: field.ty,
         })
     }
@@ -204,6 +207,10 @@ impl Context<'_> {
                     if let Some(other) = list.iter().find(|other| other.tag == variant.tag) {
                         let message =
                             format!("tag {} is that of `{}` already", variant.tag, other.ident);
+                        collect(&mut errors, Error::new(span, message));
+                    }
+                    if list.iter().any(|other| other.id == variant.id && other.tag != variant.tag) {
+                        let message = "another variant has the same name";
                         collect(&mut errors, Error::new(span, message));
                     }
                     if variant.other && list.iter().any(|other| other.other) {
@@ -285,6 +292,48 @@ fn collect(errors: &mut Option<Error>, error: Error) {
 fn unraw(ident: &Ident) -> String {
     let name = ident.to_string();
     name.strip_prefix("r#").map_or(name.clone(), str::to_string)
+}
+
+/// The parts of a recursive field's type that do not name `ident`, in the order of the source, as
+/// far as the standard types go that are around them.
+pub(crate) fn parts(ty: &Type, ident: &Ident) -> Vec<Type> {
+    let inner: Vec<&Type> = match ty {
+        Type::Paren(inner) => vec![&*inner.elem],
+        Type::Group(inner) => vec![&*inner.elem],
+        Type::Tuple(inner) => inner.elems.iter().collect(),
+        Type::Array(inner) => vec![&*inner.elem],
+        Type::Slice(inner) => vec![&*inner.elem],
+        Type::Reference(inner) => vec![&*inner.elem],
+        Type::Path(path) => arguments(path),
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for ty in inner {
+        match mentions(ty.to_token_stream(), ident) {
+            true => found.extend(parts(ty, ident)),
+            false => found.push(ty.clone()),
+        }
+    }
+    found
+}
+
+/// The types that a standard type holds.
+fn arguments(path: &syn::TypePath) -> Vec<&Type> {
+    let Some(last) = path.path.segments.last() else { return Vec::new() };
+    // A hasher is no part of what is sent.
+    let most = match last.ident.to_string().as_str() {
+        "Box" | "Rc" | "Arc" | "Cow" | "Option" | "Vec" | "VecDeque" | "BTreeSet" | "HashSet" => 1,
+        "Result" | "BTreeMap" | "HashMap" => 2,
+        _ => 0,
+    };
+    let syn::PathArguments::AngleBracketed(arguments) = &last.arguments else {
+        return Vec::new();
+    };
+    let types = arguments.args.iter().filter_map(|argument| match argument {
+        syn::GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    });
+    types.take(most).collect()
 }
 
 /// Whether a type names `ident` itself, as a recursive type's field does.

@@ -1,11 +1,11 @@
 //! The expressions for a type's constants: fingerprints and lengths.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Path, Type};
 
 use crate::code::at;
-use crate::model::{Body, Field, Id, Model, Variant};
+use crate::model::{Body, Field, Id, Model, Variant, parts};
 
 /// `const SCHEMA`.
 pub(crate) fn schema(model: &Model) -> TokenStream {
@@ -36,12 +36,12 @@ pub(crate) fn schema(model: &Model) -> TokenStream {
 
 /// The hash of one version; that of version 0 is what all versions have in common.
 fn hash(model: &Model, version: u16) -> TokenStream {
-    let Model { krate, name, .. } = model;
+    let Model { krate, name, ident, .. } = model;
     let number = u64::from(version);
     let version = version.max(1);
     match &model.body {
         Body::Struct(fields) => {
-            let fields = fields_hash(krate, fields, version);
+            let fields = fields_hash(krate, ident, fields, version);
             quote! {
                 #krate::SchemaHasher::new("struct").text(#name).number(#number) #fields .finish()
             }
@@ -52,7 +52,7 @@ fn hash(model: &Model, version: u16) -> TokenStream {
                 variants.iter().filter(|variant| variant.since <= version).map(|variant| {
                     let tag = u64::from(variant.tag);
                     let id = id_hash(&variant.id);
-                    let fields = fields_hash(krate, &variant.fields, version);
+                    let fields = fields_hash(krate, ident, &variant.fields, version);
                     quote!(.number(#tag) #id #fields)
                 });
             quote! {
@@ -63,13 +63,13 @@ fn hash(model: &Model, version: u16) -> TokenStream {
     }
 }
 
-fn fields_hash(krate: &Path, fields: &[Field], version: u16) -> TokenStream {
+fn fields_hash(krate: &Path, ident: &Ident, fields: &[Field], version: u16) -> TokenStream {
     let fields: Vec<&Field> =
         fields.iter().filter(|field| !field.skip && field.since <= version).collect();
     let count = fields.len() as u64;
     let each = fields.iter().map(|field| {
         let id = id_hash(&field.id);
-        let hash = type_hash(krate, field);
+        let hash = type_hash(krate, ident, field);
         quote!(#id .number(#hash))
     });
     quote!(.number(#count) #(#each)*)
@@ -85,12 +85,31 @@ fn id_hash(id: &Id) -> TokenStream {
     }
 }
 
-fn type_hash(krate: &Path, field: &Field) -> TokenStream {
+/// A type as it is written, without blanks.
+fn spelling(ty: &Type) -> String {
+    quote!(#ty).to_string().replace(char::is_whitespace, "")
+}
+
+fn type_hash(krate: &Path, ident: &Ident, field: &Field) -> TokenStream {
     let Field { ty, .. } = field;
     if field.recursive {
-        // The type's own hash cannot contain itself: its spelling stands for it.
-        let text = quote!(#ty).to_string().replace(char::is_whitespace, "");
-        return quote!(#krate::SchemaHasher::new("recursive").text(#text).finish());
+        // The type's own hash cannot contain itself: its spelling stands for it, and the hashes of
+        // what else is in it.
+        let text = spelling(ty);
+        let with = field.with.as_ref().map(|with| {
+            let with = spelling(with);
+            quote!(.text(#with))
+        });
+        let parts = match field.opaque || field.with.is_some() {
+            true => Vec::new(),
+            false => parts(ty, ident),
+        };
+        let parts = parts
+            .iter()
+            .map(|ty| quote_spanned!(at(ty)=> .number(<#ty as #krate::Message>::SCHEMA.embedded)));
+        return quote! {
+            #krate::SchemaHasher::new("recursive").text(#text) #with #(#parts)* .finish()
+        };
     }
     match &field.with {
         Some(with) => quote_spanned!(at(with)=> <#with as #krate::With<#ty>>::HASH),

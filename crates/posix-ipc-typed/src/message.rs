@@ -63,7 +63,11 @@ pub trait Message {
     {
         if !Self::FIXED || Self::MIN_LEN == 0 {
             for item in items {
+                let before = output.left();
                 item.encode(output);
+                if Self::MIN_LEN == 0 && output.left() == before {
+                    output.count_empty();
+                }
             }
         } else if let Some(slot) = output.take(items.len().saturating_mul(Self::MIN_LEN)) {
             for (item, part) in items.iter().zip(slot.chunks_exact_mut(Self::MIN_LEN)) {
@@ -248,9 +252,9 @@ pub trait Decode<'a>: Message + Sized {
     fn from_bytes(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         if Self::FIXED {
             // One comparison, after which the compiler needs no other.
-            let (needed, left) = (Self::MIN_LEN, bytes.len());
-            if left != needed {
-                return Err(match left.checked_sub(needed) {
+            if bytes.len() != Self::MIN_LEN {
+                let (needed, left) = (Self::MIN_LEN, bytes.len());
+                return Err(match excess(needed, left) {
                     Some(left) => DecodeError::Trailing { left },
                     None => DecodeError::End { needed, left },
                 });
@@ -275,6 +279,16 @@ pub trait Decode<'a>: Message + Sized {
     }
 }
 
+/// By how much a length is too long.
+///
+/// Its result fits registers: were it the error, the value would have to be made in memory beside it,
+/// and be moved from there.
+#[cold]
+#[inline(never)]
+fn excess(needed: usize, length: usize) -> Option<usize> {
+    length.checked_sub(needed)
+}
+
 /// A message that owns all it has, so that it can outlive the bytes it is read from.
 pub trait DecodeOwned: for<'a> Decode<'a> {}
 
@@ -288,7 +302,9 @@ fn decode_each<'a, T: Decode<'a>>(
 ) -> Result<Vec<T>, DecodeError> {
     if T::FIXED && T::MIN_LEN > 0 {
         let mut all = input.part(count.saturating_mul(T::MIN_LEN))?;
-        let mut items = Vec::with_capacity(count);
+        // What has far more room in memory than on the wire may yet turn out to be no `T`.
+        let wide = size_of::<T>() > T::MIN_LEN.saturating_mul(4);
+        let mut items = Vec::with_capacity(if wide { likely::<T>(&all, count) } else { count });
         for _ in 0..count {
             items.push(T::decode(&mut all.part(T::MIN_LEN)?)?);
         }
@@ -296,7 +312,11 @@ fn decode_each<'a, T: Decode<'a>>(
     }
     let mut items = Vec::with_capacity(likely::<T>(input, count));
     for _ in 0..count {
+        let before = input.rest().len();
         items.push(T::decode(input)?);
+        if T::MIN_LEN == 0 && input.rest().len() == before {
+            input.count_empty()?;
+        }
     }
     Ok(items)
 }

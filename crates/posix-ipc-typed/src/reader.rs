@@ -8,7 +8,7 @@ use crate::schema::Schema;
 /// How deep a recursive value may be nested.
 pub const MAX_DEPTH: usize = 128;
 
-/// How many elements that take no bytes (`()`, for one) a sequence may have.
+/// How many elements that take no bytes (`()`, for one) the sequences of a message may have in all.
 ///
 /// Without a bound, four bytes could claim four thousand million of them.
 pub const MAX_EMPTY_ELEMENTS: usize = 65_536;
@@ -34,25 +34,27 @@ pub struct Reader<'a> {
     /// Whether nested values may be of other versions than their types here.
     lenient: bool,
     depth: usize,
+    /// How many elements have taken no bytes.
+    empty: usize,
 }
 
 impl<'a> Reader<'a> {
     /// Starts at the front of `bytes`.
     #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, origin: None, lenient: false, depth: 0 }
+        Self { rest: bytes, origin: None, lenient: false, depth: 0, empty: 0 }
     }
 
     /// Starts at the front of a shared buffer: `Bytes` fields will share it.
     #[inline]
     pub fn shared(bytes: &'a Bytes) -> Self {
-        Self { rest: bytes, origin: Some(bytes), lenient: false, depth: 0 }
+        Self { rest: bytes, origin: Some(bytes), lenient: false, depth: 0, empty: 0 }
     }
 
     /// Reads a part of `origin`, also of another version where types allow it.
     #[inline]
     pub(crate) fn lenient(part: &'a [u8], origin: Option<&'a Bytes>) -> Self {
-        Self { rest: part, origin, lenient: true, depth: 0 }
+        Self { rest: part, origin, lenient: true, depth: 0, empty: 0 }
     }
 
     /// What is left.
@@ -111,21 +113,31 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::End`] if so many cannot follow, [`DecodeError::TooLong`] for more than
-    /// [`MAX_EMPTY_ELEMENTS`] that need no bytes.
+    /// [`DecodeError::End`] if so many cannot follow, [`DecodeError::TooLong`] if that needs more
+    /// than [`MAX_EMPTY_ELEMENTS`] of them to take no bytes.
     #[inline]
     pub fn count(&mut self, least: usize) -> Result<usize, DecodeError> {
         let count = u32::from_le_bytes(self.array()?) as usize;
         let left = self.rest.len();
         if least == 0 {
-            if count > MAX_EMPTY_ELEMENTS {
-                return Err(DecodeError::TooLong { length: count, limit: MAX_EMPTY_ELEMENTS });
+            let limit = left.saturating_add(MAX_EMPTY_ELEMENTS);
+            if count > limit {
+                return Err(DecodeError::TooLong { length: count, limit });
             }
             return Ok(count);
         }
         match count.checked_mul(least) {
             Some(needed) if needed <= left => Ok(count),
             needed => Err(DecodeError::End { needed: needed.unwrap_or(usize::MAX), left }),
+        }
+    }
+
+    /// Counts an element that took no bytes.
+    pub(crate) fn count_empty(&mut self) -> Result<(), DecodeError> {
+        self.empty += 1;
+        match self.empty > MAX_EMPTY_ELEMENTS {
+            true => Err(DecodeError::TooLong { length: self.empty, limit: MAX_EMPTY_ELEMENTS }),
+            false => Ok(()),
         }
     }
 
@@ -151,7 +163,7 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub fn part(&mut self, length: usize) -> Result<Self, DecodeError> {
         let rest = self.take(length)?;
-        Ok(Self { rest, origin: self.origin, lenient: self.lenient, depth: self.depth })
+        Ok(Self { rest, empty: 0, ..*self })
     }
 
     /// Takes an extensible value: its version, and a reader of its bytes.
@@ -169,7 +181,15 @@ impl<'a> Reader<'a> {
                 found: version,
             });
         }
-        Ok((version, self.part(length)?))
+        let mut part = self.part(length)?;
+        part.empty = self.empty;
+        Ok((version, part))
+    }
+
+    /// Goes on after an [`extension`](Self::extension) that was read to its end.
+    #[doc(hidden)]
+    pub fn rejoin(&mut self, extension: &Self) {
+        self.empty = extension.empty;
     }
 
     /// Decodes with `body` a value within a recursive one.

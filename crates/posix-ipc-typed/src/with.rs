@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use crate::error::DecodeError;
-use crate::impls::put_count;
 use crate::reader::Reader;
 use crate::schema::SchemaHasher;
 use crate::writer::Writer;
@@ -228,7 +227,7 @@ where
     }
 
     fn encode(value: &Vec<T>, output: &mut Writer<'_>) {
-        put_count::<u8>(value.len(), output);
+        output.put_count(value.len());
         for item in value {
             Self::encode(item, output);
         }

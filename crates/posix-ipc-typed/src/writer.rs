@@ -3,7 +3,7 @@
 use core::mem;
 
 use crate::error::EncodeError;
-use crate::reader::MAX_DEPTH;
+use crate::reader::{MAX_DEPTH, MAX_EMPTY_ELEMENTS};
 use crate::schema::Schema;
 
 /// Fills a slice from the front.
@@ -28,13 +28,15 @@ pub struct Writer<'a> {
     rest: &'a mut [u8],
     error: Option<EncodeError>,
     depth: usize,
+    /// How many elements have taken no bytes.
+    empty: usize,
 }
 
 impl<'a> Writer<'a> {
     /// Starts at the front of `buffer`.
     #[inline]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { rest: buffer, error: None, depth: 0 }
+        Self { rest: buffer, error: None, depth: 0, empty: 0 }
     }
 
     /// Tells how many bytes of the buffer are left.
@@ -47,6 +49,20 @@ impl<'a> Writer<'a> {
         match self.error {
             None => Ok(self.rest.len()),
             Some(error) => Err(error),
+        }
+    }
+
+    /// How many bytes of the buffer are left.
+    #[inline(always)]
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Counts an element that took no bytes: a reader takes so many only.
+    pub(crate) fn count_empty(&mut self) {
+        self.empty += 1;
+        if self.empty > MAX_EMPTY_ELEMENTS && self.error.is_none() {
+            self.fail(EncodeError::TooLong { length: self.empty, limit: MAX_EMPTY_ELEMENTS });
         }
     }
 
@@ -116,7 +132,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     pub fn fixed(&mut self, length: usize, body: impl FnOnce(&mut Writer<'_>)) {
         if let Some(slot) = self.take(length) {
-            let mut part = Writer { rest: slot, error: None, depth: self.depth };
+            let mut part = Writer { rest: slot, error: None, depth: self.depth, empty: 0 };
             body(&mut part);
             if let Some(error) = part.error {
                 self.fail(error);
@@ -133,7 +149,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     pub fn staged<const N: usize>(&mut self, body: impl FnOnce(&mut Writer<'_>)) {
         let mut stage = [0; N];
-        let mut part = Writer { rest: &mut stage, error: None, depth: self.depth };
+        let mut part = Writer { rest: &mut stage, error: None, depth: self.depth, empty: 0 };
         body(&mut part);
         match part.error {
             None => self.put(&stage),

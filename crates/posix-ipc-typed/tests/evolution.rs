@@ -202,6 +202,77 @@ fn a_variant_that_changes_its_tag_or_goes_away_is_refused() {
 }
 
 #[test]
+fn a_variant_whose_tag_needs_two_bytes_is_no_addition_to_tags_of_one() {
+    versions! {
+        narrow { pub enum Event { Start, Stop } }
+        wide {
+            #[message(version = 2)]
+            pub enum Event { Start, Stop, #[message(since = 2, tag = 256)] Pause }
+        }
+        early { pub enum Signal { #[message(tag = 256)] Start } }
+        later {
+            #[message(version = 2)]
+            pub enum Signal { #[message(tag = 256)] Start, #[message(since = 2, tag = 1)] Stop }
+        }
+    }
+    refused::<wide::Event>(&send(&narrow::Event::Start), MismatchReason::Changed);
+    refused::<narrow::Event>(&send(&wide::Event::Start), MismatchReason::Changed);
+    assert_eq!(read(&send(&early::Signal::Start)), Ok(later::Signal::Start));
+    assert_eq!(read(&send(&later::Signal::Start)), Ok(early::Signal::Start));
+}
+
+#[test]
+fn what_a_recursive_type_holds_beside_itself_is_part_of_it() {
+    versions! {
+        numbers {
+            pub struct Name(pub u32);
+            pub enum Call { End, Of(Vec<(Name, Call)>) }
+        }
+        texts {
+            pub struct Name(pub String);
+            pub enum Call { End, Of(Vec<(Name, Call)>) }
+        }
+        plain {
+            pub struct Tree {
+                pub value: u8,
+                #[message(recursive)] pub next: Option<Box<Tree>>,
+            }
+        }
+        encoded {
+            pub struct Tree {
+                pub value: u8,
+                #[message(recursive, with = super::Never)] pub next: Option<Box<Tree>>,
+            }
+        }
+    }
+    #[derive(Debug, Clone, PartialEq, Message)]
+    struct List<T> {
+        next: Option<Box<(T, List<T>)>>,
+    }
+    assert_ne!(numbers::Call::SCHEMA.fingerprint, texts::Call::SCHEMA.fingerprint);
+    refused::<texts::Call>(&send(&numbers::Call::End), MismatchReason::Changed);
+    assert_ne!(<List<u8>>::SCHEMA.fingerprint, <List<i8>>::SCHEMA.fingerprint);
+    assert_ne!(plain::Tree::SCHEMA.fingerprint, encoded::Tree::SCHEMA.fingerprint);
+}
+
+/// An encoding of what is never there.
+#[derive(Debug)]
+pub struct Never;
+
+impl<T> posix_ipc_typed::With<Option<T>> for Never {
+    const HASH: u64 = 1;
+    const MIN_LEN: usize = 0;
+    const MAX_LEN: Option<usize> = Some(0);
+    fn encoded_len(_value: &Option<T>) -> usize {
+        0
+    }
+    fn encode(_value: &Option<T>, _output: &mut posix_ipc_typed::Writer<'_>) {}
+    fn decode(_input: &mut posix_ipc_typed::Reader<'_>) -> Result<Option<T>, DecodeError> {
+        Ok(None)
+    }
+}
+
+#[test]
 fn another_type_is_refused_and_named() {
     versions! {
         a { #[message(version = 4)] pub struct Tick { pub price: u32 } }

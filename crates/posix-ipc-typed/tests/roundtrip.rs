@@ -244,6 +244,91 @@ fn elements_without_bytes_are_bounded() {
     let error = vec![(); 65_537].encoded().unwrap_err();
     assert!(matches!(error, EncodeError::TooLong { limit: 65_536, .. }), "{error}");
     round_trip(&vec![(); 65_536]);
+    // In all sequences of a message together, also where each is within a value of its own.
+    round_trip(&vec![vec![(); 32_768]; 2]);
+    let two = vec![vec![(); 32_769]; 2];
+    let error = two.encoded().unwrap_err();
+    assert_eq!(error, EncodeError::TooLong { length: 65_537, limit: 65_536 });
+    let half: Vec<u8> = 32_769u32.to_le_bytes().into();
+    let bytes = [&[2, 0, 0, 0][..], &half, &half].concat();
+    let error = Vec::<Vec<()>>::from_bytes(&bytes).unwrap_err();
+    assert_eq!(error, DecodeError::TooLong { length: 65_537, limit: 65_536 });
+
+    #[derive(Debug, Clone, PartialEq, Message)]
+    #[message(extensible)]
+    struct Within {
+        nothing: Vec<()>,
+    }
+    round_trip(&vec![Within { nothing: vec![(); 32_768] }; 2]);
+    let two = vec![Within { nothing: vec![(); 32_768] }; 2].encoded().unwrap();
+    let mut more = two.clone();
+    more[4 + 8..4 + 12].copy_from_slice(&half);
+    let error = Vec::<Within>::from_bytes(&more).unwrap_err();
+    assert_eq!(error, DecodeError::TooLong { length: 65_537, limit: 65_536 });
+}
+
+#[test]
+fn a_sequence_whose_elements_could_be_empty_but_are_not_is_as_long_as_any() {
+    #[derive(Debug, Clone, PartialEq, Message)]
+    struct Link {
+        next: Option<Box<Link>>,
+    }
+    assert_eq!(Link::MIN_LEN, 0);
+    round_trip(&vec![Link { next: None }; 100_000]);
+}
+
+#[test]
+fn a_range_that_was_iterated_over_is_not_sent_as_one_that_was_not() {
+    round_trip(&(1u8..=3));
+    #[expect(clippy::reversed_empty_ranges, reason = "it is a value as others")]
+    round_trip(&(3u8..=1));
+    let mut range = 1u8..=3;
+    range.next();
+    round_trip(&range);
+    while range.next().is_some() {}
+    let error = EncodeError::Invalid("a range that was iterated over to its end");
+    assert_eq!(range.encoded(), Err(error));
+}
+
+#[test]
+fn expressions_of_attributes_mean_what_they_mean_where_they_are_written() {
+    fn version() -> u16 {
+        7
+    }
+    fn tag() -> u8 {
+        8
+    }
+    const fn input() -> usize {
+        2
+    }
+    #[derive(Debug, PartialEq, Message)]
+    #[message(version = 2)]
+    enum Event {
+        Start {
+            #[message(skip, default = tag())]
+            cache: u8,
+            #[message(max_len = input())]
+            text: String,
+            #[message(since = 2, default = version())]
+            number: u16,
+        },
+    }
+    let start = |text: &str| Event::Start { cache: 8, text: text.into(), number: 1 };
+    round_trip(&start("ab"));
+    assert_eq!(start("abc").encoded(), Err(EncodeError::TooLong { length: 3, limit: 2 }));
+    let old = [0, 1, 0, 0, 0, b'x'];
+    let value = Event::decode_version(&mut posix_ipc_typed::Reader::new(&old), 1);
+    assert_eq!(value, Ok(Event::Start { cache: 8, text: "x".into(), number: 7 }));
+}
+
+#[test]
+fn long_sequences_of_numbers_survive_whole() {
+    for count in [495, 496, 497, 992, 5_000] {
+        round_trip(&(0..count).collect::<Vec<u32>>());
+        round_trip(&(0..count).map(|number| number as u8).collect::<Vec<u8>>());
+        round_trip(&(0..count).map(u128::from).collect::<Vec<u128>>());
+        round_trip(&(0..count).map(f64::from).collect::<std::collections::VecDeque<f64>>());
+    }
 }
 
 #[test]

@@ -6,7 +6,6 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::error::DecodeError;
-use crate::impls::sequences::put_count;
 use crate::impls::tuples::add_max;
 use crate::message::{Decode, Message};
 use crate::reader::Reader;
@@ -37,7 +36,7 @@ where
     })
 }
 
-/// Reads the entries, each key checked to be greater than the one before, and hands them to `add`.
+/// Reads the entries, each key checked to be greater than the one before.
 fn decode_entries<'a, K: Decode<'a> + Ord, V: Decode<'a>>(
     input: &mut Reader<'a>,
     least: usize,
@@ -71,7 +70,7 @@ impl<K: Message, V: Message> Message for BTreeMap<K, V> {
 
     #[inline]
     fn encode(&self, output: &mut Writer<'_>) {
-        put_count::<(K, V)>(self.len(), output);
+        output.put_count(self.len());
         for (key, value) in self {
             key.encode(output);
             value.encode(output);
@@ -117,7 +116,7 @@ impl<T: Message> Message for BTreeSet<T> {
 
     #[inline]
     fn encode(&self, output: &mut Writer<'_>) {
-        put_count::<T>(self.len(), output);
+        output.put_count(self.len());
         for item in self {
             item.encode(output);
         }
@@ -141,7 +140,7 @@ mod hashed {
 
     use super::{
         BTreeMap, BTreeSet, Decode, DecodeError, Message, Reader, Schema, Vec, Writer,
-        decode_entries, entries_len, put_count,
+        decode_entries, entries_len,
     };
 
     impl<K: Message + Ord, V: Message, S> Message for HashMap<K, V, S> {
@@ -154,7 +153,7 @@ mod hashed {
         }
 
         fn encode(&self, output: &mut Writer<'_>) {
-            put_count::<(K, V)>(self.len(), output);
+            output.put_count(self.len());
             let mut entries: Vec<(&K, &V)> = self.iter().collect();
             entries.sort_unstable_by_key(|entry| entry.0);
             for (key, value) in entries {
@@ -186,7 +185,7 @@ mod hashed {
         }
 
         fn encode(&self, output: &mut Writer<'_>) {
-            put_count::<T>(self.len(), output);
+            output.put_count(self.len());
             let mut items: Vec<&T> = self.iter().collect();
             items.sort_unstable();
             for item in items {

@@ -10,6 +10,5 @@ mod text;
 mod time;
 mod tuples;
 
-pub(crate) use sequences::put_count;
 pub use sequences::{Limited, max_of};
 pub use tuples::add_max;

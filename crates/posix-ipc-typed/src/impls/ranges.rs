@@ -2,7 +2,7 @@
 
 use core::ops::{Bound, Range, RangeFrom, RangeInclusive, RangeTo, RangeToInclusive};
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::impls::sequences::max_of;
 use crate::message::{Decode, Message};
 use crate::reader::Reader;
@@ -44,11 +44,40 @@ macro_rules! range {
 
 range! {
     Range, "range", 2, |range| [range.start, range.end], |start, end| start..end;
-    RangeInclusive, "range inclusive", 2, |range| [range.start(), range.end()],
-        |start, end| start..=end;
     RangeFrom, "range from", 1, |range| [range.start], |start| start..;
     RangeTo, "range to", 1, |range| [range.end], |end| ..end;
     RangeToInclusive, "range to inclusive", 1, |range| [range.end], |end| ..=end;
+}
+
+/// One that was iterated over to its end looks like one that was not, and would arrive as such.
+impl<T: Message + PartialOrd> Message for RangeInclusive<T> {
+    const SCHEMA: Schema = Schema::value(
+        "range inclusive",
+        SchemaHasher::new("range inclusive").number(T::SCHEMA.embedded).finish(),
+    );
+    const MIN_LEN: usize = 2 * T::MIN_LEN;
+    const MAX_LEN: Option<usize> = max_of(0, 2, T::MAX_LEN);
+
+    #[inline]
+    fn encoded_len(&self) -> usize {
+        self.start().encoded_len().saturating_add(self.end().encoded_len())
+    }
+
+    #[inline]
+    fn encode(&self, output: &mut Writer<'_>) {
+        if self.is_empty() && self.start() <= self.end() {
+            output.fail(EncodeError::Invalid("a range that was iterated over to its end"));
+        }
+        self.start().encode(output);
+        self.end().encode(output);
+    }
+}
+
+impl<'a, T: Decode<'a> + PartialOrd> Decode<'a> for RangeInclusive<T> {
+    #[inline]
+    fn decode(input: &mut Reader<'a>) -> Result<Self, DecodeError> {
+        Ok(T::decode(input)?..=T::decode(input)?)
+    }
 }
 
 impl<T: Message> Message for Bound<T> {

@@ -4,9 +4,9 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::error::{DecodeError, EncodeError};
+use crate::error::DecodeError;
 use crate::message::{Decode, Message};
-use crate::reader::{MAX_EMPTY_ELEMENTS, Reader};
+use crate::reader::Reader;
 use crate::schema::{Schema, SchemaHasher};
 use crate::writer::Writer;
 
@@ -20,15 +20,6 @@ pub const fn max_of(prefix: usize, count: usize, element: Option<usize>) -> Opti
         },
         None => None,
     }
-}
-
-/// Keeps an error if there are more empty elements than a reader takes.
-#[inline]
-pub(crate) fn put_count<T: Message>(count: usize, output: &mut Writer<'_>) {
-    if T::MIN_LEN == 0 && count > MAX_EMPTY_ELEMENTS {
-        output.fail(EncodeError::TooLong { length: count, limit: MAX_EMPTY_ELEMENTS });
-    }
-    output.put_count(count);
 }
 
 impl<T: Message, const N: usize> Message for [T; N] {
@@ -70,7 +61,7 @@ impl<T: Message> Message for [T] {
 
     #[inline]
     fn encode(&self, output: &mut Writer<'_>) {
-        put_count::<T>(self.len(), output);
+        output.put_count(self.len());
         T::encode_slice(self, output);
     }
 }
@@ -120,7 +111,7 @@ impl<T: Message> Message for VecDeque<T> {
     #[inline]
     fn encode(&self, output: &mut Writer<'_>) {
         let (front, back) = self.as_slices();
-        put_count::<T>(self.len(), output);
+        output.put_count(self.len());
         T::encode_slice(front, output);
         T::encode_slice(back, output);
     }
@@ -232,7 +223,7 @@ pub trait Limited: Message {
     /// The longest encoding of an element.
     const ELEMENT_MAX: Option<usize>;
 
-    /// The longest encoding of `limit` elements.
+    /// How many elements there are.
     fn count(&self) -> usize;
 }
 

@@ -22,4 +22,11 @@ struct Twice {
     a: u32,
 }
 
+#[derive(Message)]
+enum Renamed {
+    Start,
+    #[message(name = "Start")]
+    Begin,
+}
+
 fn main() {}
