@@ -6,10 +6,11 @@ use std::marker::PhantomData;
 use posix_ipc::mq::{AsyncMessageQueue, Priority};
 use posix_ipc::{Error, MessageQueue, OpenMode};
 
-use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
-use crate::inbox::{Inbox, ReceiveError};
+use crate::inbox::{Inbox, ReceiveError, reassembling};
+use crate::large::Published;
 use crate::message::{DecodeOwned, Message};
-use crate::sender::{Outbox, SendError};
+use crate::outbox::Outbox;
+use crate::sender::SendError;
 use crate::transport::{Arrival, ReceiveFrames, SendFrames, Transport, TransportError, Wait};
 
 /// Frames on their way to or from the queue or ring.
@@ -53,8 +54,13 @@ impl ReceiveFrames for Frames {
 /// How much of a message has been sent.
 #[derive(Debug)]
 pub(crate) struct Progress {
+    /// Bytes of the message, as those that follow.
     sent: usize,
     length: usize,
+    /// How much of each frame is none of the message.
+    overhead: usize,
+    /// The payload, if it goes by reference: removed when this is dropped before the end.
+    published: Option<Published>,
 }
 
 impl Outbox<Frames> {
@@ -67,8 +73,11 @@ impl Outbox<Frames> {
         // What an earlier call has left when it was given up is not ours.
         self.transport.waiting.clear();
         self.send(value, None, priority, Wait::Never)?;
-        let length = self.transport.waiting.iter().map(|(frame, _)| frame.len()).sum();
-        Ok(Progress { sent: 0, length })
+        // Only of parts, of which there are more, it matters how much has been sent.
+        let overhead = self.part_overhead(&T::SCHEMA);
+        let frames = self.transport.waiting.iter();
+        let length = frames.map(|(frame, _)| frame.len().saturating_sub(overhead)).sum();
+        Ok(Progress { sent: 0, length, overhead, published: self.take_published() })
     }
 }
 
@@ -79,13 +88,20 @@ impl Progress {
         frame: &[u8],
         result: Result<(), TransportError>,
     ) -> Result<(), SendError> {
-        let Self { sent, length } = *self;
+        let (sent, length) = (self.sent, self.length);
         result.map_err(|error| match sent {
             0 => SendError::Transport(error),
             _ => SendError::Interrupted { sent, length, error },
         })?;
-        self.sent += frame.len();
+        self.sent += frame.len().saturating_sub(self.overhead);
         Ok(())
+    }
+
+    /// Notes that all frames have been sent.
+    pub(crate) fn finish(self) {
+        if let Some(published) = self.published {
+            published.sent();
+        }
     }
 }
 
@@ -165,14 +181,30 @@ impl<T: Message> AsyncSender<T> {
     /// Sends over a queue that a runtime waits for already.
     pub fn new(queue: AsyncMessageQueue) -> Self {
         let max_len = queue.get_ref().message_size();
-        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() });
+        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() }).deferred();
         Self { queue, outbox, marker: PhantomData }
     }
 
     /// Sets whether a CRC32C covers each frame; by default none does.
     #[must_use]
     pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
+        self
+    }
+
+    /// Sets whether frames carry the type's name; by default they do.
+    #[must_use]
+    pub fn named(mut self, named: bool) -> Self {
+        self.outbox.set_frame(self.outbox.frame().named(named));
+        self
+    }
+
+    /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
+    /// with these permissions, which the receiver removes; if the message is not sent, it is
+    /// removed here.
+    #[must_use]
+    pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
+        self.outbox.set_by_reference(from, permissions);
         self
     }
 
@@ -199,6 +231,7 @@ impl<T: Message> AsyncSender<T> {
             let sent = self.queue.send(&frame, priority).await;
             progress.note(&frame, sent.map_err(TransportError::from))?;
         }
+        progress.finish();
         Ok(())
     }
 }
@@ -223,24 +256,7 @@ impl<T: Message + DecodeOwned> AsyncReceiver<T> {
         Self { queue, inbox, marker: PhantomData }
     }
 
-    /// Sets how much is kept of messages that come in parts.
-    #[must_use]
-    pub fn reassembly(mut self, limits: ReassemblyLimits) -> Self {
-        self.inbox.reassembly = Reassembly::new(limits);
-        self
-    }
-
-    /// How many messages were dropped because not all their parts came.
-    pub fn drops(&mut self) -> Drops {
-        self.inbox.reassembly.expire(std::time::Instant::now());
-        self.inbox.reassembly.drops()
-    }
-
-    /// The latest messages that were dropped, each reported once.
-    pub fn take_dropped(&mut self) -> Vec<Dropped> {
-        self.inbox.reassembly.expire(std::time::Instant::now());
-        self.inbox.reassembly.take_reports()
-    }
+    reassembling!(#[must_use]);
 
     /// Receives a value, waiting for one.
     ///

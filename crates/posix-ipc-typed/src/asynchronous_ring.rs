@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::time::Instant;
 
 use posix_ipc::Result;
 use posix_ipc::ring::{self, AsyncReceiver, AsyncSender, mpmc, spsc};
 
 use crate::asynchronous::Frames;
-use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
-use crate::inbox::{Inbox, ReceiveError};
+use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::message::{DecodeOwned, Message};
-use crate::sender::{Outbox, SendError};
+use crate::outbox::Outbox;
+use crate::sender::SendError;
 use crate::transport::{Transport, TransportError, Wait};
 
 /// Sends values of type `T` over a ring, on tokio.
@@ -54,21 +53,30 @@ impl<T: Message, S: AwaitedRoom> AsyncRingSender<T, S> {
     /// As [`AsyncSender::new`]: outside of a tokio runtime with I/O enabled.
     pub fn new(sender: S) -> Result<Self> {
         let max_len = sender.max_frame_len();
-        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() });
+        let outbox = Outbox::new(Frames { max_len, waiting: VecDeque::new() }).deferred();
         Ok(Self { ring: sender.awaited()?, outbox, marker: PhantomData })
     }
 
     /// Sets whether a CRC32C covers each frame; by default none does.
     #[must_use]
     pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
         self
     }
 
     /// Sets whether frames carry the type's name; by default they do.
     #[must_use]
     pub fn named(mut self, named: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.named(named);
+        self.outbox.set_frame(self.outbox.frame().named(named));
+        self
+    }
+
+    /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
+    /// with these permissions, which the receiver removes; if the message is not sent, it is
+    /// removed here.
+    #[must_use]
+    pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
+        self.outbox.set_by_reference(from, permissions);
         self
     }
 
@@ -104,6 +112,7 @@ impl<T: Message, S: AwaitedRoom> AsyncRingSender<T, S> {
             let sent = S::put(&mut self.ring, &frame, priority).await;
             progress.note(&frame, sent.map_err(TransportError::from))?;
         }
+        progress.finish();
         Ok(())
     }
 }
@@ -139,19 +148,7 @@ pub struct AsyncRingReceiver<T, R = spsc::Receiver> {
 }
 
 impl<T, R> AsyncRingReceiver<T, R> {
-    /// Sets how much is kept of messages that come in parts.
-    #[must_use]
-    pub fn reassembly(mut self, limits: ReassemblyLimits) -> Self {
-        self.inbox.reassembly = Reassembly::new(limits);
-        self
-    }
-
-    /// Sets the longest payload that is taken by reference; by default 1 GiB.
-    #[must_use]
-    pub fn longest_reference(mut self, bytes: u64) -> Self {
-        self.inbox.longest_reference = bytes;
-        self
-    }
+    reassembling!(#[must_use]);
 
     /// The ring's end, for all that does not wait.
     pub fn ring_mut(&mut self) -> &mut R {
@@ -161,18 +158,6 @@ impl<T, R> AsyncRingReceiver<T, R> {
     /// The ring's end, to be used by itself again.
     pub fn into_ring(self) -> R {
         self.ring.into_inner()
-    }
-
-    /// How many messages were dropped because not all their parts came.
-    pub fn drops(&mut self) -> Drops {
-        self.inbox.reassembly.expire(Instant::now());
-        self.inbox.reassembly.drops()
-    }
-
-    /// The latest messages that were dropped, each reported once.
-    pub fn take_dropped(&mut self) -> Vec<Dropped> {
-        self.inbox.reassembly.expire(Instant::now());
-        self.inbox.reassembly.take_reports()
     }
 }
 

@@ -77,6 +77,11 @@ impl FrameOptions {
         self
     }
 
+    #[cfg(feature = "transport")]
+    pub(crate) const fn has_checksum(&self) -> bool {
+        self.checksum
+    }
+
     /// How many bytes of a frame come before the payload.
     pub const fn overhead(&self, schema: &Schema) -> usize {
         let name = if self.named { 1 + schema.name.len() } else { 0 };
@@ -127,7 +132,8 @@ impl FrameOptions {
     ///
     /// # Errors
     ///
-    /// [`EncodeError`] if the value has no encoding; the buffer is then as it was.
+    /// [`EncodeError`] if the value has no encoding, or the type no name that a frame can carry; the
+    /// buffer is then as it was.
     pub fn write<T: Message + ?Sized>(
         &self,
         value: &T,
@@ -144,7 +150,8 @@ impl FrameOptions {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLong`] if the payload is beyond what a frame can hold.
+    /// [`EncodeError::TooLong`] if the payload is beyond what a frame can hold, and
+    /// [`EncodeError::Invalid`] if the type has no name that a frame can carry, or the version 0.
     pub fn write_payload(
         &self,
         schema: &Schema,
@@ -167,14 +174,7 @@ impl FrameOptions {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
     ) -> Result<usize, EncodeError> {
         let start = buffer.len();
-        let limit = u32::MAX as usize - LONGEST_NAME - 64;
-        if length > limit {
-            return Err(EncodeError::TooLong { length, limit });
-        }
-        if schema.name.len() > LONGEST_NAME {
-            return Err(EncodeError::Invalid("a name of more than 64 bytes"));
-        }
-        let whole = self.overhead(schema) + length;
+        let whole = self.check(schema, length)?;
         buffer.resize(start.saturating_add(whole), 0);
         let frame = buffer.get_mut(start..).unwrap_or_default();
         let result = self.fill(schema, frame, fill);
@@ -182,6 +182,21 @@ impl FrameOptions {
             buffer.truncate(start);
         }
         result.map(|()| whole)
+    }
+
+    /// The length of a frame, if its type and a payload of this length can have one.
+    fn check(&self, schema: &Schema, length: usize) -> Result<usize, EncodeError> {
+        let limit = u32::MAX as usize - LONGEST_NAME - 64;
+        if length > limit {
+            return Err(EncodeError::TooLong { length, limit });
+        }
+        if schema.name.len() > LONGEST_NAME {
+            return Err(EncodeError::Invalid("a name of more than 64 bytes"));
+        }
+        if (schema.name.is_empty() && self.named) || schema.version == 0 {
+            return Err(EncodeError::Invalid("a type without a name, or of version 0"));
+        }
+        Ok(self.overhead(schema).saturating_add(length))
     }
 
     /// Writes a frame that fills `frame`.
@@ -192,6 +207,7 @@ impl FrameOptions {
         fill: impl FnOnce(&mut [u8]) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         let overhead = self.overhead(schema);
+        self.check(schema, frame.len().saturating_sub(overhead))?;
         let body = frame.len().saturating_sub(HEADER_LEN) as u32;
         let (head, payload) = frame.split_at_mut_checked(overhead).ok_or(EncodeError::Full)?;
         let mut output = crate::Writer::new(head);

@@ -97,6 +97,38 @@ impl ReceiveError {
     }
 }
 
+/// What everybody who has an inbox lets their user set and ask of messages in parts and by reference.
+macro_rules! reassembling {
+    ($(#[$attribute:meta])*) => {
+        /// Sets how much is kept of messages that come in parts.
+        $(#[$attribute])*
+        pub fn reassembly(mut self, limits: crate::ReassemblyLimits) -> Self {
+            self.inbox.reassembly = crate::Reassembly::new(limits);
+            self
+        }
+
+        /// Sets the longest payload that is taken by reference; by default 1 GiB.
+        $(#[$attribute])*
+        pub fn longest_reference(mut self, bytes: u64) -> Self {
+            self.inbox.longest_reference = bytes;
+            self
+        }
+
+        /// How many messages were dropped because not all their parts came.
+        pub fn drops(&mut self) -> crate::Drops {
+            self.inbox.reassembly.expire(std::time::Instant::now());
+            self.inbox.reassembly.drops()
+        }
+
+        /// The latest messages that were dropped, each reported once.
+        pub fn take_dropped(&mut self) -> Vec<crate::Dropped> {
+            self.inbox.reassembly.expire(std::time::Instant::now());
+            self.inbox.reassembly.take_reports()
+        }
+    };
+}
+pub(crate) use reassembling;
+
 /// The receiving end of a transport, for messages of any type.
 #[derive(Debug)]
 pub(crate) struct Inbox<R> {

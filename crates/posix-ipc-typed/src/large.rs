@@ -102,6 +102,38 @@ pub(crate) fn fetch(descriptor: &[u8], limit: u64) -> Result<Vec<u8>, LargeError
     if found != expected {
         return Err(LargeError::Length { expected, found });
     }
+    content(&memory, expected)
+}
+
+/// Copies the object by the system's `read`: were it mapped, a sender that makes it shorter
+/// meanwhile would kill the receiver.
+#[cfg(target_os = "linux")]
+fn content(memory: &SharedMemory, expected: u64) -> Result<Vec<u8>, LargeError> {
+    use std::io::Read;
+    use std::os::fd::AsFd;
+
+    let failed = |error: std::io::Error| posix_ipc::Error::Os {
+        operation: "read",
+        kind: posix_ipc::Kind::SharedMemory,
+        name: None,
+        errno: posix_ipc::Errno::from_io_error(&error).unwrap_or(posix_ipc::Errno::IO),
+        hint: None,
+    };
+    let file = std::fs::File::from(memory.as_fd().try_clone_to_owned().map_err(failed)?);
+    let mut content = Vec::new();
+    // It was found to have as many bytes.
+    let room = usize::try_from(expected).unwrap_or(usize::MAX);
+    content.try_reserve_exact(room).map_err(|_| failed(posix_ipc::Errno::NOMEM.into()))?;
+    file.take(expected).read_to_end(&mut content).map_err(failed)?;
+    match content.len() as u64 {
+        found if found != expected => Err(LargeError::Length { expected, found }),
+        _ => Ok(content),
+    }
+}
+
+/// Copies the object.
+#[cfg(not(target_os = "linux"))]
+fn content(memory: &SharedMemory, _expected: u64) -> Result<Vec<u8>, LargeError> {
     let mapping = memory.map_read()?;
     Ok(mapping.to_vec(0, mapping.len())?)
 }

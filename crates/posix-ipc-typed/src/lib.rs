@@ -52,6 +52,8 @@ mod inbox;
 #[cfg(feature = "transport")]
 mod large;
 mod message;
+#[cfg(feature = "transport")]
+mod outbox;
 #[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 mod queue;
 mod reader;

@@ -3,8 +3,7 @@
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use crate::fragment::{Dropped, Drops, Reassembly, ReassemblyLimits};
-use crate::inbox::{Envelope, Inbox, ReceiveError};
+use crate::inbox::{Envelope, Inbox, ReceiveError, reassembling};
 use crate::message::DecodeOwned;
 use crate::transport::{ReceiveFrames, TransportError, Wait};
 
@@ -48,19 +47,7 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
         Self { inbox: Inbox::new(transport), pending: None, marker: PhantomData }
     }
 
-    /// Sets how much is kept of messages that come in parts.
-    #[must_use]
-    pub fn reassembly(mut self, limits: ReassemblyLimits) -> Self {
-        self.inbox.reassembly = Reassembly::new(limits);
-        self
-    }
-
-    /// Sets the longest payload that is taken by reference; by default 1 GiB.
-    #[must_use]
-    pub fn longest_reference(mut self, bytes: u64) -> Self {
-        self.inbox.longest_reference = bytes;
-        self
-    }
+    reassembling!(#[must_use]);
 
     /// The error that a batch has left.
     #[cold]
@@ -76,18 +63,6 @@ impl<T, R: ReceiveFrames> Receiver<T, R> {
     /// The transport, to be used by itself again; an error that a batch has left is dropped.
     pub fn into_transport(self) -> R {
         self.inbox.transport
-    }
-
-    /// How many messages were dropped because not all their parts came.
-    pub fn drops(&mut self) -> Drops {
-        self.inbox.reassembly.expire(Instant::now());
-        self.inbox.reassembly.drops()
-    }
-
-    /// The latest messages that were dropped, each reported once.
-    pub fn take_dropped(&mut self) -> Vec<Dropped> {
-        self.inbox.reassembly.expire(Instant::now());
-        self.inbox.reassembly.take_reports()
     }
 
     /// Receives a message of any type, to be decoded by the caller, waiting as said: for types

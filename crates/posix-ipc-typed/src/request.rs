@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use crate::frame::Correlation;
 use crate::frame_options::FrameOptions;
-use crate::inbox::{Inbox, ReceiveError};
+use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::message::{DecodeOwned, Message};
-use crate::sender::{Outbox, SendError};
+use crate::outbox::Outbox;
+use crate::sender::SendError;
 use crate::transport::{ReceiveFrames, SendFrames, TransportError, Wait};
 
 /// How many clients a server remembers the way to.
@@ -80,16 +81,18 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned, S: SendFrames, R: ReceiveFrames>
     /// Sets whether a CRC32C covers each frame; by default none does.
     #[must_use]
     pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
         self
     }
 
     /// Sets whether requests carry the type's name; by default they do.
     #[must_use]
     pub fn named(mut self, named: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.named(named);
+        self.outbox.set_frame(self.outbox.frame().named(named));
         self
     }
+
+    reassembling!(#[must_use]);
 
     /// The number that the server knows this client by.
     pub fn id(&self) -> u64 {
@@ -267,6 +270,8 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
         self
     }
 
+    reassembling!(#[must_use]);
+
     /// Removes what clients that have died were to receive their replies from; tells how many.
     ///
     /// The server does so by itself for a client that takes no replies, and whenever the number of
@@ -367,7 +372,7 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
             Some(outbox) => outbox,
             none => {
                 let mut outbox = Outbox::new(self.connect.connect(client)?);
-                outbox.frame = self.frame;
+                outbox.set_frame(self.frame);
                 none.insert(outbox)
             }
         };

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::frame::PayloadError;
-use crate::inbox::{Envelope, Inbox, ReceiveError};
+use crate::inbox::{Envelope, Inbox, ReceiveError, reassembling};
 use crate::message::{DecodeOwned, Message};
 use crate::schema::Schema;
 use crate::transport::{ReceiveFrames, Wait};
@@ -44,6 +44,8 @@ impl<'f, R: ReceiveFrames> Router<'f, R> {
     pub fn new(transport: R) -> Self {
         Self { inbox: Inbox::new(transport), routes: Vec::new(), otherwise: None }
     }
+
+    reassembling!();
 
     /// Calls `function` with each message of type `T`, of any version that can be read.
     pub fn on<T: DecodeOwned>(mut self, mut function: impl FnMut(T) + 'f) -> Self {

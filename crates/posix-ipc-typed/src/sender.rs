@@ -1,15 +1,11 @@
 //! [`Sender`]: sends values of one type.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
 use crate::error::EncodeError;
-use crate::frame::{Correlation, Fragment};
-use crate::frame_options::FrameOptions;
-use crate::large::Published;
 use crate::message::Message;
-use crate::schema::Schema;
+use crate::outbox::Outbox;
 use crate::transport::{SendFrames, TransportError, Wait};
 
 /// Why a message was not sent; the caller still has it.
@@ -76,145 +72,6 @@ impl SendError {
     }
 }
 
-/// The sending end of a transport, for messages of any type.
-#[derive(Debug)]
-pub(crate) struct Outbox<S> {
-    pub(crate) transport: S,
-    pub(crate) frame: FrameOptions,
-    /// A number drawn at random, that tells this sender from others.
-    pub(crate) id: u64,
-    pub(crate) sequence: u32,
-    /// Whether a message that does not fit a frame is sent in parts.
-    pub(crate) in_parts: bool,
-    /// From how many bytes on a payload goes by reference, and with which permissions.
-    pub(crate) by_reference: Option<(usize, u32)>,
-    buffer: Vec<u8>,
-}
-
-impl<S: SendFrames> Outbox<S> {
-    pub(crate) fn new(transport: S) -> Self {
-        Self {
-            transport,
-            frame: FrameOptions::new(),
-            id: RandomState::new().build_hasher().finish(),
-            sequence: 0,
-            in_parts: true,
-            by_reference: None,
-            buffer: Vec::new(),
-        }
-    }
-
-    #[inline]
-    pub(crate) fn send<T: Message + ?Sized>(
-        &mut self,
-        value: &T,
-        correlation: Option<Correlation>,
-        priority: u32,
-        wait: Wait,
-    ) -> Result<(), SendError> {
-        let encode = |error| SendError::Encode { type_name: T::SCHEMA.name, error };
-        let mut options = self.frame.sequence(self.sequence);
-        if let Some(correlation) = correlation {
-            options = options.correlation(correlation);
-        }
-        let length = value.encoded_len();
-        let whole = options.overhead(&T::SCHEMA).saturating_add(length);
-        let by_reference = self.by_reference.is_some_and(|(from, _)| length >= from);
-        let result = if by_reference || whole > self.transport.max_frame_len() {
-            let payload = value.encoded().map_err(encode)?;
-            self.send_large(&T::SCHEMA, options, &payload, priority, wait)
-        } else {
-            let frame = reserve(&mut self.buffer, whole);
-            options
-                .fill(&T::SCHEMA, frame, |slot| match value.encode_to_slice(slot)? {
-                    written if written == length => Ok(()),
-                    _ => Err(EncodeError::Invalid("encoded_len is longer than the encoding")),
-                })
-                .map_err(encode)?;
-            Ok(self.transport.send_frame(frame, priority, wait)?)
-        };
-        if result.is_ok() || matches!(result, Err(SendError::Interrupted { .. })) {
-            self.sequence = self.sequence.wrapping_add(1);
-        }
-        result
-    }
-
-    #[cold]
-    fn send_large(
-        &mut self,
-        schema: &Schema,
-        options: FrameOptions,
-        payload: &[u8],
-        priority: u32,
-        wait: Wait,
-    ) -> Result<(), SendError> {
-        if let Some((_, permissions)) = self.by_reference.filter(|(from, _)| payload.len() >= *from)
-        {
-            let published = Published::new(payload, permissions).map_err(SendError::Large)?;
-            self.send_parts(
-                schema,
-                options.reference(true),
-                published.descriptor(),
-                priority,
-                wait,
-            )?;
-            published.sent();
-            return Ok(());
-        }
-        self.send_parts(schema, options, payload, priority, wait)
-    }
-
-    fn send_parts(
-        &mut self,
-        schema: &Schema,
-        options: FrameOptions,
-        payload: &[u8],
-        priority: u32,
-        wait: Wait,
-    ) -> Result<(), SendError> {
-        let max = self.transport.max_frame_len();
-        let encode = |error| SendError::Encode { type_name: schema.name, error };
-        let whole = options.overhead(schema).saturating_add(payload.len());
-        if whole <= max {
-            self.buffer.clear();
-            options.write_payload(schema, payload, &mut self.buffer).map_err(encode)?;
-            return Ok(self.transport.send_frame(&self.buffer, priority, wait)?);
-        }
-        let length = payload.len();
-        let total = u32::try_from(length)
-            .map_err(|_| encode(EncodeError::TooLong { length, limit: u32::MAX as usize }))?;
-        let mut fragment = Fragment { sender: self.id, total, offset: 0 };
-        let room = max.saturating_sub(options.fragment(fragment).overhead(schema));
-        if !self.in_parts || room == 0 {
-            let (type_name, version) = (schema.name, schema.version);
-            return Err(SendError::TooLong { type_name, version, length: whole, max });
-        }
-        for part in payload.chunks(room) {
-            let options = options.fragment(fragment);
-            self.buffer.clear();
-            options.write_payload(schema, part, &mut self.buffer).map_err(encode)?;
-            let sent = fragment.offset as usize;
-            self.transport.send_frame(&self.buffer, priority, wait).map_err(
-                |error| match sent {
-                    0 => SendError::Transport(error),
-                    _ => SendError::Interrupted { sent, length, error },
-                },
-            )?;
-            fragment.offset += part.len() as u32;
-        }
-        Ok(())
-    }
-}
-
-/// The first `length` bytes of the buffer, which only ever grows, so that it is seldom zeroed.
-#[inline]
-fn reserve(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
-    if buffer.len() < length {
-        buffer.resize(length, 0);
-    }
-    buffer.get_mut(..length).unwrap_or_default()
-}
-
 /// Sends values of type `T` over a transport, by default a POSIX message queue.
 ///
 /// # Examples
@@ -252,7 +109,7 @@ impl<T: Message + ?Sized, S: SendFrames> Sender<T, S> {
     /// Sets whether a CRC32C covers each frame; by default none does.
     #[must_use]
     pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.checksum(checksum);
+        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
         self
     }
 
@@ -260,7 +117,7 @@ impl<T: Message + ?Sized, S: SendFrames> Sender<T, S> {
     /// they do.
     #[must_use]
     pub fn named(mut self, named: bool) -> Self {
-        self.outbox.frame = self.outbox.frame.named(named);
+        self.outbox.set_frame(self.outbox.frame().named(named));
         self
     }
 
@@ -275,7 +132,7 @@ impl<T: Message + ?Sized, S: SendFrames> Sender<T, S> {
     /// with these permissions, which the receiver removes.
     #[must_use]
     pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
-        self.outbox.by_reference = Some((from, permissions));
+        self.outbox.set_by_reference(from, permissions);
         self
     }
 
@@ -285,9 +142,9 @@ impl<T: Message + ?Sized, S: SendFrames> Sender<T, S> {
     ///
     /// [`SendError::TooLong`] if the type has a longest message and the transport cannot carry it.
     pub fn whole(mut self) -> Result<Self, SendError> {
-        self.outbox.in_parts = false;
+        self.outbox.set_whole();
         let max = self.outbox.transport.max_frame_len();
-        match self.outbox.frame.max_len::<T>() {
+        match self.outbox.frame().max_len::<T>() {
             Some(length) if length > max => Err(SendError::TooLong {
                 type_name: T::SCHEMA.name,
                 version: T::SCHEMA.version,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use posix_ipc::ring::{mpmc, spsc};
 use posix_ipc_typed::{
-    AsyncReceiver, AsyncRingReceiver, AsyncRingSender, AsyncSender, Message, ReceiveError,
+    AsyncReceiver, AsyncRingReceiver, AsyncRingSender, AsyncSender, Frame, Message, ReceiveError,
     SendError, Sender,
 };
 use testutil::names;
@@ -199,6 +199,70 @@ fn both_ends_of_a_ring_wait_for_each_other_on_one_thread() {
             }
         };
         join(receiving, sending).await;
+    });
+}
+
+#[test]
+fn what_was_sent_of_a_message_is_counted_in_its_own_bytes() {
+    let _watchdog = watchdog(60);
+    run(async {
+        let (sender, mut receiver) = spsc::pair(4096).unwrap();
+        let mut sender = AsyncRingSender::<Note, _>::new(sender).unwrap();
+        let note = Note { number: 1, text: "x".repeat(20_000) };
+        let mut kept = Vec::new();
+        let taking = async {
+            while kept.is_empty() {
+                tokio::task::yield_now().await;
+                while let Ok(Some(frame)) = receiver.try_receive_vec() {
+                    kept.push(frame);
+                }
+            }
+            drop(receiver);
+        };
+        let (error, ()) = join(sender.send(&note), taking).await;
+        match error.unwrap_err() {
+            SendError::Interrupted { sent, length, .. } => {
+                assert_eq!(length, note.encoded_len());
+                let room = Frame::parse(&kept[0]).unwrap().payload.len();
+                assert!(sent > 0 && sent < length && sent % room == 0, "{sent} by {room}");
+            }
+            error => panic!("{error:?}"),
+        }
+    });
+}
+
+/// How many payloads of this process lie in shared memory.
+fn payloads() -> usize {
+    let prefix = format!("posix-ipc-payload-{:x}-", std::process::id());
+    let entries = std::fs::read_dir("/dev/shm").unwrap();
+    entries
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with(&prefix))
+        .count()
+}
+
+#[test]
+fn a_payload_goes_by_reference_and_is_removed_if_it_is_not_sent() {
+    let _watchdog = watchdog(60);
+    let name = names::unique("async-reference");
+    run(async {
+        let mut receiver = AsyncReceiver::<Note>::create(&*name, 1).unwrap();
+        let mut sender = AsyncSender::<Note>::open(&*name).unwrap().by_reference(1000, 0o600);
+        let note = Note { number: 1, text: "x".repeat(100_000) };
+        sender.send(&note).await.unwrap();
+        assert_eq!(payloads(), 1);
+        // The queue is full: a send that is given up leaves nothing.
+        let waiting = tokio::time::timeout(Duration::from_millis(5), sender.send(&note)).await;
+        assert!(waiting.is_err(), "there is no room");
+        assert_eq!(payloads(), 1);
+        assert_eq!(receiver.receive().await.unwrap(), note);
+        assert_eq!(payloads(), 0);
+
+        let (ring, end) = spsc::pair(8192).unwrap();
+        let mut sender = AsyncRingSender::<Note, _>::new(ring).unwrap().by_reference(1000, 0o600);
+        let mut receiver = AsyncRingReceiver::<Note, _>::new(end).unwrap();
+        sender.send(&note).await.unwrap();
+        assert_eq!(receiver.receive().await.unwrap(), note);
+        assert_eq!(payloads(), 0);
     });
 }
 

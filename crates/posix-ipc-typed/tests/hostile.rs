@@ -82,6 +82,39 @@ fn elements_that_are_larger_in_memory_than_on_the_wire_are_not_made_room_for_in_
 }
 
 #[test]
+fn elements_without_bytes_make_no_more_room_in_many_sequences_than_in_one() {
+    #[derive(Debug, Default, PartialEq, Message)]
+    struct Skipped {
+        #[message(skip)]
+        cache: [u64; 4],
+    }
+    let one = 65_536u32.to_le_bytes();
+    // Each of a thousand sequences would have two mebibytes.
+    let data = [&1_000u32.to_le_bytes()[..], &one.repeat(1_000)].concat();
+    let mut room = 0;
+    let error = Vec::<Vec<Skipped>>::from_bytes(&data).unwrap_err();
+    room += cost::<Vec<Vec<Skipped>>>(&data);
+    assert!(matches!(error, DecodeError::TooLong { length: 65_537, .. }), "{error}");
+    assert!(room <= 2 * 65_536 * 32, "{room}");
+}
+
+#[test]
+fn fixed_elements_with_fields_that_are_not_sent_are_not_made_room_for_in_advance() {
+    #[derive(Debug, PartialEq, Message)]
+    struct Wide {
+        flag: bool,
+        #[message(skip, default = [0; 512])]
+        cache: [u64; 512],
+    }
+    let mut data = 1_000_000u32.to_le_bytes().to_vec();
+    data.resize(4 + 1_000_000, 0);
+    data[4] = 9;
+    assert!(Vec::<Wide>::from_bytes(&data).is_err());
+    let size = cost::<Vec<Wide>>(&data);
+    assert!(size <= 2 * data.len(), "{size} bytes at once for an input of {}", data.len());
+}
+
+#[test]
 fn a_frame_of_any_length_field_costs_nothing() {
     let mut frame = Vec::new();
     FrameOptions::new().write(&7u32, &mut frame).unwrap();
@@ -167,6 +200,7 @@ proptest! {
 #[test]
 fn a_type_name_is_carried_whole_or_refused() {
     use posix_ipc_typed::{EncodeError, Reader, Schema, Writer};
+    #[derive(Debug)]
     struct Long;
     impl Message for Long {
         const SCHEMA: Schema = Schema::value(
@@ -189,4 +223,10 @@ fn a_type_name_is_carried_whole_or_refused() {
     let error = FrameOptions::new().write(&Long, &mut frame).unwrap_err();
     assert!(matches!(error, EncodeError::Invalid(_)), "{error}");
     assert_eq!(frame, [1], "nothing was appended");
+    // A sender refuses it as well, in place of a frame that no receiver takes.
+    let (sender, receiver) = posix_ipc_typed::transport::memory(1, 1024);
+    let error = posix_ipc_typed::Sender::<Long, _>::new(sender).send(&Long).unwrap_err();
+    assert!(matches!(error, posix_ipc_typed::SendError::Encode { .. }), "{error}");
+    let mut receiver = posix_ipc_typed::Receiver::<Long, _>::new(receiver);
+    assert!(receiver.receive().unwrap_err().is_closed(), "nothing was sent");
 }

@@ -10,7 +10,8 @@ use posix_ipc_typed::transport::{
     self, ReceiveFrames, SendFrames, StreamTransport, TransportError, Wait,
 };
 use posix_ipc_typed::{
-    Message, MismatchReason, PayloadError, ReceiveError, Receiver, Router, SendError, Sender,
+    Client, Fragment, Frame, FrameOptions, Message, MismatchReason, PayloadError, ReassemblyLimits,
+    ReceiveError, Receiver, Router, SendError, Sender, Server,
 };
 use testutil::names;
 use testutil::watchdog::watchdog;
@@ -282,4 +283,141 @@ fn an_error_behind_good_values_is_reported_by_the_next_call_and_nothing_is_lost(
     drop((jobs, others, raw));
     assert_eq!(receiver.receive_batch(8).unwrap(), [job(4)]);
     assert!(receiver.receive_batch(8).unwrap_err().is_closed());
+}
+
+/// What `frame` is sent as by itself.
+fn alone(options: FrameOptions, job: &Job) -> Vec<u8> {
+    let mut frame = Vec::new();
+    options.write(job, &mut frame).unwrap();
+    frame
+}
+
+#[test]
+fn a_head_that_serves_again_is_that_of_a_frame_by_itself() {
+    let (sender, mut receiver) = transport::memory(1, 1 << 16);
+    let mut next = || {
+        let mut buffer = Vec::new();
+        let arrival = receiver.receive_frame(&mut buffer, Wait::Never).unwrap().unwrap();
+        buffer[..arrival.length].to_vec()
+    };
+    let mut sent = |sender: &mut Sender<Job, transport::MemorySender>, job: &Job| {
+        // One frame may be there, from before.
+        let before = sender.try_send(job).is_err().then(&mut next);
+        if before.is_some() {
+            sender.send(job).unwrap();
+        }
+        next()
+    };
+    let mut sender = Sender::<Job, _>::new(sender);
+    let options = FrameOptions::new();
+    let (short, long) = (job(1), job(123_456));
+    for (sequence, job) in [&short, &short, &long, &long, &short, &long].into_iter().enumerate() {
+        assert_eq!(sent(&mut sender, job), alone(options.sequence(sequence as u32), job));
+    }
+    // What is refused takes no number, whether there is no room or no encoding.
+    sender.send(&long).unwrap();
+    assert!(sender.try_send(&long).unwrap_err().is_full());
+    assert!(sender.send(&Job { id: 1, title: "x".repeat(41) }).is_err());
+    assert!(sender.try_send(&long).unwrap_err().is_full());
+    assert_eq!(sent(&mut sender, &long), alone(options.sequence(7), &long));
+    // What the sender is told meanwhile holds from then on.
+    let mut sender = sender.named(false);
+    let unnamed = options.named(false);
+    assert_eq!(sent(&mut sender, &long), alone(unnamed.sequence(8), &long));
+    let mut sender = sender.checksum(true);
+    for sequence in 9..12 {
+        assert_eq!(
+            sent(&mut sender, &long),
+            alone(unnamed.checksum(true).sequence(sequence), &long)
+        );
+    }
+    let mut sender = sender.checksum(false).by_reference(1, 0o600);
+    for _ in 0..2 {
+        let frame = sent(&mut sender, &long);
+        assert!(Frame::parse(&frame).unwrap().reference);
+        Receiver::<Job, _>::new(one_frame(frame)).receive().unwrap();
+    }
+}
+
+/// A transport with one frame in it.
+fn one_frame(frame: Vec<u8>) -> transport::MemoryReceiver {
+    let (mut sender, receiver) = transport::memory(1, 1 << 16);
+    sender.send_frame(&frame, 0, Wait::Never).unwrap();
+    receiver
+}
+
+/// A stream that takes some bytes at a time, and so many in all.
+#[derive(Default)]
+struct Narrow {
+    taken: Vec<u8>,
+    room: usize,
+}
+
+impl std::io::Write for Narrow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let count = bytes.len().min(self.room).min(7);
+        if count == 0 {
+            return Err(std::io::ErrorKind::WouldBlock.into());
+        }
+        self.room -= count;
+        self.taken.extend_from_slice(&bytes[..count]);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stream_takes_the_rest_of_a_frame_with_the_next_or_when_it_is_flushed() {
+    let frames: Vec<Vec<u8>> = (0..3).map(|id| alone(FrameOptions::new(), &job(id))).collect();
+    let mut stream = StreamTransport::new(Narrow { room: 10, ..Narrow::default() }, 1024);
+    stream.send_frame(&frames[0], 0, Wait::Forever).unwrap();
+    assert_eq!(stream.get_ref().taken, frames[0][..10]);
+    // Nothing of the next is taken before all of the last: it is the caller's still.
+    let full = stream.send_frame(&frames[1], 0, Wait::Never).unwrap_err();
+    assert!(matches!(full, TransportError::Full), "{full}");
+    assert!(matches!(stream.flush(), Err(TransportError::TimedOut)));
+    stream.get_mut().room = 60;
+    stream.send_frame(&frames[1], 0, Wait::Never).unwrap();
+    assert!(matches!(stream.flush(), Err(TransportError::TimedOut)));
+    stream.get_mut().room = 1000;
+    stream.flush().unwrap();
+    assert_eq!(stream.get_ref().taken, frames[..2].concat());
+    stream.send_frame(&frames[2], 0, Wait::Never).unwrap();
+    assert_eq!(stream.into_inner().taken, frames.concat());
+}
+
+#[test]
+fn who_routes_and_who_serves_are_told_of_messages_that_were_dropped() {
+    let half = |sender: &mut transport::MemorySender| {
+        let fragment = Fragment { sender: 1, total: 100, offset: 0 };
+        let mut frame = Vec::new();
+        let options = FrameOptions::new().fragment(fragment);
+        options.write_payload(&Blob::SCHEMA, &[0; 10], &mut frame).unwrap();
+        sender.send_frame(&frame, 0, Wait::Never).unwrap();
+    };
+    let limits = ReassemblyLimits::new().per_sender(50);
+
+    let (mut sender, receiver) = transport::memory(4, 1024);
+    let mut router = Router::new(receiver).reassembly(limits).on(|_: Blob| ());
+    half(&mut sender);
+    assert!(!router.route(Wait::Never).unwrap());
+    assert_eq!((router.drops().over_budget, router.take_dropped().len()), (1, 1));
+
+    let (mut sender, receiver) = transport::memory(4, 1024);
+    let connect = |_| Err::<transport::MemorySender, _>(TransportError::Closed);
+    let mut server = Server::<Blob, Blob, _, _>::new(receiver, connect).reassembly(limits);
+    half(&mut sender);
+    assert!(server.receive(Wait::Never).unwrap().is_none());
+    assert_eq!((server.drops().over_budget, server.take_dropped().len()), (1, 1));
+
+    let (mut sender, receiver) = transport::memory(4, 1024);
+    let (requests, _kept) = transport::memory(4, 1024);
+    let mut client = Client::<Blob, Blob, _, _>::new(requests, receiver).reassembly(limits);
+    half(&mut sender);
+    let request = Blob { data: bytes::Bytes::new() };
+    assert!(client.call_with(&request, 0, Wait::Never).is_err());
+    assert_eq!((client.drops().over_budget, client.take_dropped().len()), (1, 1));
 }

@@ -96,8 +96,8 @@ pub enum TransportError {
     /// There is no room, and the call does not wait.
     #[error("the transport is full")]
     Full,
-    /// There was no room in time.
-    #[error("the transport was full until the deadline")]
+    /// There was no room in time, or no message on a transport that does not wait for one.
+    #[error("nothing could be sent or received in time")]
     TimedOut,
     /// The frame is longer than any that the transport carries.
     #[error("a frame of {length} bytes is too long: the transport takes up to {max}")]

@@ -42,7 +42,7 @@ macro_rules! queue {
                     Wait::Forever => self.send(frame, priority),
                     Wait::Until(deadline) => self.send_deadline(frame, priority, deadline),
                 };
-sent.map_err(Into::into)
+                sent.map_err(Into::into)
             }
         }
     )*};

@@ -8,7 +8,8 @@ use crate::frame::{Frame, FrameError, HEADER_LEN};
 /// Frames one after the other in anything that is [`Read`] or [`Write`].
 ///
 /// Deadlines are those of the stream: set its timeouts, or make it non-blocking. A call that
-/// runs out of time in the middle of a frame goes on there the next time.
+/// runs out of time in the middle of a frame goes on there the next time; after the last frame,
+/// [`flush`](Self::flush) does.
 ///
 /// # Examples
 ///
@@ -29,14 +30,16 @@ pub struct StreamTransport<S> {
     max_len: usize,
     /// What was read of the next frame.
     partial: Vec<u8>,
-    /// How much of the last frame could not be written yet.
+    /// The last frame, if a part of it could not be written yet.
     unsent: Vec<u8>,
+    /// How much of it was written.
+    written: usize,
 }
 
 impl<S> StreamTransport<S> {
     /// Carries frames of up to `max_len` bytes; a longer one of the peer is an error.
     pub fn new(stream: S, max_len: usize) -> Self {
-        Self { stream, max_len, partial: Vec::new(), unsent: Vec::new() }
+        Self { stream, max_len, partial: Vec::new(), unsent: Vec::new(), written: 0 }
     }
 
     /// The stream.
@@ -44,7 +47,13 @@ impl<S> StreamTransport<S> {
         &self.stream
     }
 
-    /// The stream, without what was read of a frame that is not complete.
+    /// The stream, to be set up otherwise: what is read or written past this gets lost.
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// The stream, without what was read of a frame that is not complete, and without what could
+    /// not be written yet.
     pub fn into_inner(self) -> S {
         self.stream
     }
@@ -61,17 +70,38 @@ fn is_late(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
+fn failed(error: io::Error, wait: Wait) -> TransportError {
+    match error.kind() {
+        _ if is_late(&error) && wait == Wait::Never => TransportError::Full,
+        _ if is_late(&error) => TransportError::TimedOut,
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Closed,
+        _ => TransportError::failed(error),
+    }
+}
+
 impl<S: Write> StreamTransport<S> {
+    /// Writes what is left of a frame that was sent, of which the stream has taken a part only.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError::TimedOut`] if the stream still does not take all, [`TransportError::Closed`]
+    /// if the other end is gone, and [`TransportError::Failed`].
+    pub fn flush(&mut self) -> Result<(), TransportError> {
+        self.flush_unsent().map_err(|error| failed(error, Wait::Forever))
+    }
+
     /// Writes from `unsent` until it is empty.
     fn flush_unsent(&mut self) -> io::Result<()> {
-        while !self.unsent.is_empty() {
-            match self.stream.write(&self.unsent) {
+        while let Some(rest @ [_, ..]) = self.unsent.get(self.written..) {
+            match self.stream.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => drop(self.unsent.drain(..count)),
+                Ok(count) => self.written = self.written.saturating_add(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
+        self.unsent.clear();
+        self.written = 0;
         self.stream.flush()
     }
 }
@@ -87,25 +117,18 @@ impl<S: Write> SendFrames for StreamTransport<S> {
         if length > max {
             return Err(TransportError::TooLong { length, max });
         }
-        let failed = |error: io::Error| match error.kind() {
-            _ if is_late(&error) && wait == Wait::Never => TransportError::Full,
-            _ if is_late(&error) => TransportError::TimedOut,
-            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => TransportError::Closed,
-            _ => TransportError::failed(error),
-        };
         // What an earlier call could not write has to go first.
-        self.flush_unsent().map_err(failed)?;
+        self.flush_unsent().map_err(|error| failed(error, wait))?;
         self.unsent.extend_from_slice(frame);
         match self.flush_unsent() {
             // Nothing was written: the frame is not sent, and the caller still has it.
-            Err(error) if self.unsent.len() == length => {
+            Err(error) if self.written == 0 && !self.unsent.is_empty() => {
                 self.unsent.clear();
-                Err(failed(error))
+                Err(failed(error, wait))
             }
             // A part of it was: the rest follows with the next call.
             Err(error) if is_late(&error) => Ok(()),
-            Err(error) => Err(failed(error)),
-            Ok(()) => Ok(()),
+            result => result.map_err(|error| failed(error, wait)),
         }
     }
 }
