@@ -28,6 +28,8 @@ pub(crate) enum Status {
 pub(crate) enum Failure {
     /// An operation on an object failed.
     Ipc(Error),
+    /// An operation on an object failed, and an option of the command helps.
+    Helped { error: Error, hint: &'static str },
     /// Reading or writing something else failed.
     Io { doing: String, source: io::Error },
     /// In our own words.
@@ -62,7 +64,7 @@ impl Failure {
 
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Ipc(error) => of_error(error) as u8,
+            Self::Ipc(error) | Self::Helped { error, .. } => of_error(error) as u8,
             Self::Io { source, .. } => of_kind(source.kind()) as u8,
             Self::Said { status, .. } | Self::Silent(status) => *status as u8,
             Self::Child(code) => *code,
@@ -73,6 +75,7 @@ impl Failure {
     pub(crate) fn text(&self) -> Option<String> {
         match self {
             Self::Ipc(error) => Some(with_causes(error)),
+            Self::Helped { error, hint } => Some(format!("{}; {hint}", with_causes(error))),
             Self::Io { doing, source } => Some(format!("cannot {doing}: {source}")),
             Self::Said { text, .. } => Some(text.clone()),
             Self::Silent(_) | Self::Child(_) => None,
@@ -81,7 +84,7 @@ impl Failure {
 
     fn errno(&self) -> Option<i32> {
         match self {
-            Self::Ipc(error) => error.errno().map(Errno::raw_os_error),
+            Self::Ipc(error) | Self::Helped { error, .. } => error.errno().map(Errno::raw_os_error),
             Self::Io { source, .. } => source.raw_os_error(),
             _ => None,
         }

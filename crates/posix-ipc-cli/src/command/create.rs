@@ -143,7 +143,7 @@ fn open_as(
     mut open: impl FnMut(OpenMode, bool) -> Result<Made, Error>,
 ) -> Outcome<Made> {
     let matching = match exist {
-        Exist::Fail => return Ok(open(OpenMode::CreateNew, true)?),
+        Exist::Fail => return open(OpenMode::CreateNew, true).map_err(exists),
         Exist::Replace => return Ok(open(OpenMode::Replace, true)?),
         Exist::Ok => false,
         Exist::Match => true,
@@ -160,6 +160,15 @@ fn open_as(
         }
     }
     Err(last.map_or(Failure::Silent(Status::Failed), Failure::from))
+}
+
+/// Says what to do about a name that is taken.
+fn exists(error: Error) -> Failure {
+    let hint = "--exist ok opens it, match only if it is as asked for, replace makes a new one";
+    match error.kind() {
+        std::io::ErrorKind::AlreadyExists => Failure::Helped { error, hint },
+        _ => error.into(),
+    }
 }
 
 /// Gives a new object to whom it is for, and says what was done.
