@@ -1,6 +1,6 @@
 //! `pipc doctor`: looks for what is wrong with POSIX IPC on this system.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ use posix_ipc::{Kind, limits};
 use serde_json::{Value, json};
 
 use crate::exit::{Failure, Outcome, Status};
-use crate::output::{Out, counted, human, user_name};
+use crate::output::{Out, counted, human, printable, user_name};
 
 const MEMORY: &str = "/dev/shm";
 const QUEUES: &str = "/dev/mqueue";
@@ -54,11 +54,16 @@ impl Finding {
 pub(crate) fn run(out: &mut Out) -> Outcome {
     let listing = inspect::list();
     let usage = Usage::scan();
+    let queues =
+        mount(QUEUES, "mqueue", "mkdir -p /dev/mqueue && mount -t mqueue none /dev/mqueue");
+    // Of a directory where nothing is mounted the permissions do not matter.
+    let queues_open = (queues.level != Level::Error).then(|| sticky(QUEUES));
     let findings = [
         mount(MEMORY, "tmpfs", "mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs /dev/shm"),
-        mount(QUEUES, "mqueue", "mkdir -p /dev/mqueue && mount -t mqueue none /dev/mqueue"),
+        queues,
         sticky(MEMORY),
-        sticky(QUEUES),
+    ];
+    let rest = [
         space(&listing.objects),
         remove_ipc(),
         temporaries(&usage),
@@ -69,6 +74,7 @@ pub(crate) fn run(out: &mut Out) -> Outcome {
         waiters(&listing.objects, &usage),
         allowance(&listing.objects),
     ];
+    let findings: Vec<Finding> = findings.into_iter().chain(queues_open).chain(rest).collect();
     let worst = findings.iter().any(|finding| finding.level == Level::Error);
     if out.is_json() {
         let findings: Vec<Value> = findings.iter().map(document).collect();
@@ -162,17 +168,19 @@ fn space(objects: &[Object]) -> Finding {
         return Finding::advice(check, "the free space is unknown", "see the mounts above");
     };
     let memory = objects.iter().filter(|object| object.kind != Kind::MessageQueue);
-    let (size, allocated) = memory.fold((0u64, 0u64), |(size, allocated), object| {
-        (size.saturating_add(object.size), allocated.saturating_add(object.allocated))
+    let (all, allocated) = memory.fold((0u64, 0u64), |(all, allocated), object| {
+        // A page that is begun is taken whole.
+        let grown = object.size.max(object.allocated);
+        (all.saturating_add(grown), allocated.saturating_add(object.allocated))
     });
     let text = format!(
         "objects have {} of memory and may grow to {}; {} of {} are free",
         human(allocated),
-        human(size),
+        human(all),
         human(free),
         human(total)
     );
-    let missing = size.saturating_sub(allocated);
+    let missing = all.saturating_sub(allocated);
     if missing > free {
         let remedy = "a program that touches memory that is not there ends with SIGBUS: enlarge \
                       the mount, or create with pipc, which reserves";
@@ -221,6 +229,11 @@ fn remove_ipc() -> Finding {
     }
 }
 
+/// A file's name as it may be shown.
+fn file_name(name: &OsStr) -> String {
+    printable(&name.to_string_lossy()).into_owned()
+}
+
 /// The names in `/dev/shm` with their sizes, files alone.
 fn files() -> Vec<(OsString, fs::Metadata)> {
     let entries = fs::read_dir(MEMORY).into_iter().flatten().flatten();
@@ -253,7 +266,7 @@ fn temporaries(usage: &Usage) -> Finding {
                 .is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() < 5));
             (glibc || musl) && !young && !is_used(usage, status)
         })
-        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .map(|(name, _)| file_name(&name))
         .collect();
     if left.is_empty() {
         return Finding::good(check, "none");
@@ -278,14 +291,14 @@ fn short_semaphores() -> Finding {
         .filter(|(name, status)| {
             name.as_bytes().starts_with(b"sem.") && !matches!(status.len(), 16 | 32)
         })
-        .map(|(name, status)| format!("{} ({})", name.to_string_lossy(), human(status.len())))
+        .map(|(name, status)| format!("{} ({})", file_name(&name), human(status.len())))
         .collect();
     if bad.is_empty() {
         return Finding::good(check, "all have the size of a semaphore");
     }
     let text = format!(
         "{} not the size of a semaphore: {}",
-        counted(bad.len() as u64, "has", "have"),
+        counted(bad.len() as u64, "file has", "files have"),
         sample(&bad)
     );
     let remedy = "a C program that opens one may end with SIGBUS: remove them";
@@ -298,7 +311,7 @@ fn strays() -> Finding {
     let entries = fs::read_dir(MEMORY).into_iter().flatten().flatten();
     let strays: Vec<String> = entries
         .filter(|entry| entry.file_type().is_ok_and(|kind| !kind.is_file()))
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .map(|entry| file_name(&entry.file_name()))
         .collect();
     if strays.is_empty() {
         return Finding::good(check, format!("{MEMORY} holds objects alone"));
@@ -332,8 +345,12 @@ fn owners(objects: &[Object]) -> Finding {
         return Finding::good(check, "all objects belong to users that exist");
     }
     let text = format!(
-        "{} to users that do not exist: {}",
-        counted(orphans.len() as u64, "object belongs", "objects belong"),
+        "{}: {}",
+        counted(
+            orphans.len() as u64,
+            "object belongs to a user that does not exist",
+            "objects belong to users that do not exist"
+        ),
         sample(&orphans)
     );
     Finding::advice(check, text, "pipc rm, or pipc ls --owner UID to see all of a user")

@@ -15,8 +15,8 @@ use crate::args::value::{KindArg, Pattern, short};
 use crate::args::{Column, LsArgs};
 use crate::exit::{Failure, Outcome};
 use crate::output::{
-    Align, Out, Row, Table, UNKNOWN, age, group, human, known, permissions, rfc3339, user,
-    write_human,
+    Align, Out, Row, Table, UNKNOWN, age, group, human, known, permissions, printable, rfc3339,
+    user, write_human,
 };
 
 const DEFAULT: [Column; 7] = [
@@ -323,7 +323,7 @@ fn users(users: Option<&[User]>) -> String {
     }
     let mut seen: Vec<String> = Vec::new();
     for user in users {
-        let text = format!("{}({})", user.process.command, user.process.pid);
+        let text = format!("{}({})", printable(&user.process.command), user.process.pid);
         if !seen.contains(&text) {
             seen.push(text);
         }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::describe;
 use crate::args::ShmCommand;
 use crate::exit::{Failure, Outcome, Status};
-use crate::output::{Out, human};
+use crate::output::{Out, human, printable};
 
 const CHUNK: usize = 1 << 20;
 /// Shorter transfers are over before a bar could be seen.
@@ -243,8 +243,9 @@ fn truncate(name: &Name, size: u64, force: bool, out: &mut Out) -> Outcome {
     if size < old && !force {
         let usage = Usage::scan();
         let mapped = usage.of(&object).iter().filter(|user| matches!(user.via, Via::Mapping(_)));
-        let users: Vec<String> =
-            mapped.map(|user| format!("{} ({})", user.process.pid, user.process.command)).collect();
+        let users: Vec<String> = mapped
+            .map(|user| format!("{} ({})", user.process.pid, printable(&user.process.command)))
+            .collect();
         if !users.is_empty() {
             let users = users.join(", ");
             let text = format!(

@@ -12,8 +12,8 @@ use crate::args::StatArgs;
 use crate::args::value::KindArg;
 use crate::exit::{Failure, Outcome, Status};
 use crate::output::{
-    Align, Out, Table, age, counted, group, human, known, octal, permissions, rfc3339, user,
-    written,
+    Align, Out, Table, age, counted, group, human, known, octal, permissions, printable, rfc3339,
+    user, written,
 };
 
 pub(crate) fn run(args: &StatArgs, out: &mut Out) -> Outcome {
@@ -165,5 +165,5 @@ fn used_by(one: &User) -> String {
     };
     let access = describe::access(one.access);
     let user = written(|text| user(text, process.uid));
-    format!("{} {} ({user}), {held}, {access}", process.pid, process.command)
+    format!("{} {} ({user}), {held}, {access}", process.pid, printable(&process.command))
 }

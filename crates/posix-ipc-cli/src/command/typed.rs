@@ -13,7 +13,7 @@ use super::describe::hex;
 use super::mq::{Saved, open, put_back, read, take_all};
 use crate::args::{TypedCommand, TypedInspectArgs};
 use crate::exit::{Failure, Outcome, Status};
-use crate::output::{Align, Out, Table};
+use crate::output::{Align, Out, Table, printable};
 
 pub(crate) fn run(command: &TypedCommand, out: &mut Out) -> Outcome {
     let TypedCommand::Inspect(args) = command;
@@ -144,11 +144,16 @@ fn table(frames: &[Seen<'_>]) -> Table {
     for seen in frames {
         let (priority, length) = (seen.priority.to_string(), seen.length.to_string());
         match &seen.frame {
-            Err(error) => table.row([priority, length, format!("no frame: {error}")]),
+            Err(error) => {
+                // In the last column, where a sentence makes no other wider.
+                let [none, why] = ["-".to_string(), format!("no frame: {error}")];
+                let columns = std::iter::repeat_n(none, 5);
+                table.row([priority, length].into_iter().chain(columns).chain([why]));
+            }
             Ok(frame) => table.row([
                 priority,
                 length,
-                frame.name.unwrap_or("?").to_string(),
+                printable(frame.name.unwrap_or("?")).into_owned(),
                 frame.version.to_string(),
                 format!("{:016x}", frame.fingerprint),
                 frame.sequence.to_string(),

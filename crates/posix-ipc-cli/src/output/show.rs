@@ -1,5 +1,6 @@
 //! How single values are written: sizes, times, ages, modes, users, and unknown ones.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -9,6 +10,14 @@ use jiff::Timestamp;
 
 /// What stands for a value that this user may not see.
 pub(crate) const UNKNOWN: &str = "?";
+
+/// A text of a stranger's as it may be shown: what would move the cursor is written out.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    match text.contains(char::is_control) {
+        true => text.escape_debug().to_string().into(),
+        false => text.into(),
+    }
+}
 
 /// A value, or `?`.
 pub(crate) fn known(value: Option<impl ToString>) -> String {

@@ -22,6 +22,10 @@ fn seen(name: &str, run: &Run) {
         run.stderr
     );
     let filters = [
+        // So does how much memory is free, and whether systemd runs.
+        (r"(of it free) +[0-9.]+[KMGT]", "$1 <size>"),
+        (r"(ok    |advice)  RemoveIPC: .*(\n        .*)?", "<RemoveIPC>"),
+        (r"[0-9.]+[KMGT] of ([0-9.]+[KMGT]) are free", "<size> of $1 are free"),
         // Whether any process may not be looked at depends on the machine.
         (r"pipc: warning: \d+ process(es)? could not be looked at.*\n", ""),
         (r"none seen; \d+ process(es)? may not be looked at", "none"),
@@ -106,6 +110,30 @@ fn plans_are_judged() {
         "plan",
         "ulimit -q 819200; AS_NOBODY pipc limits --plan 10,8K,4
          AS_NOBODY pipc limits --plan 10,8K,400",
+    );
+}
+
+#[test]
+fn limits_are_listed_with_what_changes_them() {
+    screen(
+        "limits",
+        "cd /proc/sys/fs/mqueue; echo 10 > msg_max; echo 8192 > msgsize_max; echo 256 > queues_max
+         mount -o remount,size=64M /dev/shm; ulimit -q 819200; pipc limits",
+    );
+}
+
+#[test]
+fn doctors_findings_are_listed_with_a_remedy() {
+    let healthy =
+        "mount -o remount,size=64M /dev/shm; chmod 1777 /dev/mqueue; ulimit -q 819200; pipc doctor";
+    screen("doctor", healthy);
+    screen(
+        "doctor-ill",
+        "mount -o remount,size=64M /dev/shm; ulimit -q 819200; chmod 0777 /dev/shm; > /dev/shm/sem.short
+         mkdir /dev/shm/dir; truncate -s 1G /dev/shm/big; chown 54321 /dev/shm/frame
+         SEM 1 /dev/shm/sem.aB3dE6; touch -d '1 hour ago' /dev/shm/sem.aB3dE6
+         > /dev/shm/ghost; exec 3< /dev/shm/ghost; rm /dev/shm/ghost; umount /dev/mqueue; umount /dev/mqueue 2> /dev/null
+         pipc doctor; echo status $?; pipc doctor --quiet | wc -l",
     );
 }
 

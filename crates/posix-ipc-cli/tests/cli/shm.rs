@@ -158,3 +158,26 @@ fn a_created_copy_is_as_long_as_its_input_with_the_offset() {
     pipc_with_input(&["shm", "load", &name, "--create", "--offset", "3"], b"abc").status(0);
     assert_eq!(pipc(&["shm", "dump", &name]).status(0).stdout, b"\0\0\0abc");
 }
+
+#[test]
+fn long_transfers_have_a_progress_bar_on_a_terminal_and_none_elsewhere() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    require!(std::path::Path::new("/usr/bin/script").exists(), "script is not installed");
+    // Of what `script` copies from its terminal, all is kept.
+    let on_terminal = |work: &str| {
+        let run = sandbox(&format!(
+            "truncate -s 96M /dev/shm/long; head -c 96M /dev/zero > /mnt/input
+             TERM=xterm script -qec '{work}' /dev/null < /dev/null"
+        ));
+        String::from_utf8_lossy(&run.status(0).stdout).into_owned()
+    };
+    for work in
+        ["pipc shm fill long", "pipc shm load long < /mnt/input", "pipc shm dump long > /dev/null"]
+    {
+        let seen = on_terminal(work);
+        assert!(seen.contains("/96.00 MiB"), "{work}: {seen:?}");
+    }
+    assert!(!on_terminal("pipc shm fill long --len 1M").contains("MiB/"), "a short one has none");
+    let run = sandbox("truncate -s 96M /dev/shm/long; pipc shm fill long").status(0);
+    assert_eq!(run.stderr, "");
+}

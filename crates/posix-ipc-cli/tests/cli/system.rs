@@ -75,3 +75,29 @@ fn each_thing_that_is_wrong_is_found() {
     advice("> /dev/shm/g; exec 3< /dev/shm/g; rm /dev/shm/g", "ghosts");
     advice("mkdir /dev/shm/dir", "other entries");
 }
+
+#[test]
+fn what_a_file_begins_of_a_page_is_not_missing_memory() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    // Rounded up, many small ones hide that a large one has nothing.
+    let script = "mount -o remount,size=1M /dev/shm; pipc doctor --json > /dev/null
+        for i in $(seq 100); do echo > /dev/shm/$i; done; truncate -s 700K /dev/shm/big; pipc doctor --json";
+    let report = sandbox(script).status(1).json();
+    let space = finding(&report, "space")[0];
+    assert_eq!(space["level"], json!("error"), "{space}");
+    let text = space["text"].as_str().unwrap();
+    assert!(text.contains("400K of memory and may grow to 1.1M"), "{text}");
+}
+
+#[test]
+fn names_given_by_strangers_do_not_reach_the_terminal_as_they_are() {
+    require!(sandbox::works(), "{}", sandbox::WHY);
+    let script = r"
+        > $'/dev/shm/sem.\e[2Jx'; mkdir $'/dev/shm/\e[2Jdir'; > /dev/shm/held
+        cp $(command -v sleep) $'/mnt/\e[2Jz'; $'/mnt/\e[2Jz' 60 3< /dev/shm/held &
+        trap 'kill $!' EXIT; until [ -e /proc/$!/fd/3 ] && grep -q Jz /proc/$!/comm; do :; done
+        pipc doctor; pipc ls --users; pipc stat held";
+    let run = sandbox(script).status(0);
+    assert!(run.text().contains("Jz") && run.text().contains("Jdir"), "{}", run.text());
+    assert!(!run.text().contains('\u{1b}'), "{:?}", run.text());
+}

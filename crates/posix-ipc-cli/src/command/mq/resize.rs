@@ -17,7 +17,7 @@ use super::file::{Saved, create_file, put_back, take_all};
 use super::open;
 use crate::command::describe;
 use crate::exit::{Failure, Outcome, Status};
-use crate::output::{Out, counted};
+use crate::output::{Out, counted, printable};
 
 pub(super) fn run(
     name: &Name,
@@ -116,7 +116,7 @@ fn refuse_users(object: &Object) -> Outcome {
         .of(object)
         .iter()
         .filter(|user| user.process.pid != own)
-        .map(|user| format!("{} ({})", user.process.pid, user.process.command))
+        .map(|user| format!("{} ({})", user.process.pid, printable(&user.process.command)))
         .collect();
     if users.is_empty() {
         return Ok(());
