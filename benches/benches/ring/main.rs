@@ -4,6 +4,7 @@
 //!
 //! `cargo bench --bench ring --features iceoryx2 [-- PART OF A NAME]`
 
+mod any;
 mod bridge;
 mod channel;
 mod peers;
@@ -11,6 +12,7 @@ mod threads;
 
 use std::time::Instant;
 
+use any::AnyOf;
 use bridge::{Bridged, never_spins};
 use channel::{Batched, Channel, InPlace, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc};
 use peers::IpcChannel;
@@ -37,6 +39,7 @@ fn main() {
     many_to_many();
     one_processor();
     bridge();
+    any();
 }
 
 /// Calls a generic function with the channel that a kind's name stands for.
@@ -50,6 +53,8 @@ macro_rules! with_kind {
             "spsc in place" => $function(InPlace::open, $($argument),*),
             "spsc never spins" => $function(never_spins, $($argument),*),
             "spsc on tokio" => $function(Bridged::open, $($argument),*),
+            "wait_any of 1" => $function(AnyOf::open, $($argument),*),
+            "wait_any of 8" => $function(AnyOf::open_eight, $($argument),*),
             "mpmc" => $function(Mpmc::open, $($argument),*),
             "mq" => $function(Mq::open, $($argument),*),
             "pipe" => $function(Pipe::open, $($argument),*),
@@ -378,4 +383,11 @@ fn bridge() {
     let apart = |kind: &str, len, count| dialogue(kind, len, count, [0, 1]);
     let new = Contest::new("ring/bridge 64 B", 5_000).rounds(5);
     contest(new, ["spsc never spins", "spsc on tokio"], apart, 64).run();
+}
+
+/// Where every wait spins: what is added by looking at several things.
+fn any() {
+    let apart = |kind: &str, len, count| dialogue(kind, len, count, [0, 1]);
+    let new = Contest::new("ring/wait any 64 B", 6_400).rounds(5);
+    contest(new, ["spsc default", "wait_any of 1", "wait_any of 8"], apart, 64).run();
 }

@@ -27,6 +27,9 @@ mod name;
 mod open_mode;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 mod priority;
+#[cfg(target_os = "linux")]
+#[cfg_attr(posix_ipc_loom, allow(dead_code))]
+mod rounds;
 mod turns;
 #[cfg(all(target_os = "linux", not(posix_ipc_loom)))]
 mod wait_any;

@@ -14,6 +14,7 @@ use crate::kind::Kind;
 use crate::priority::Priority;
 use crate::ring::party::Party;
 use crate::ring::{Corrupt, Fences, NAP, Spin, mpmc, spsc};
+use crate::rounds::{self, All};
 use crate::sem::Semaphore;
 
 /// The most things that [`wait_any`] takes, as the kernel does.
@@ -218,11 +219,18 @@ fn block(things: &mut [Waitable<'_>], deadline: Deadline) -> Result<Option<usize
     if let Some(found) = spin.look(|| first(things).transpose()) {
         return found.map(Some);
     }
-    let semaphores: Vec<Option<&Semaphore>> = things.iter().map(Waitable::semaphore).collect();
-    let mut waiters: Vec<_> =
-        semaphores.iter().map(|semaphore| semaphore.and_then(Semaphore::register)).collect();
-    let result = sleep(things, &mut waiters, deadline);
-    for thing in things {
+    // On the stack, however many there are: nothing here allocates.
+    let mut waiters = [const { None }; MAX];
+    for (thing, waiter) in things.iter().zip(&mut waiters) {
+        *waiter = thing.semaphore().and_then(Semaphore::register);
+    }
+    let interval = things.iter_mut().filter_map(|thing| thing.party(|party| party.interval()));
+    let interval = interval.min().unwrap_or(Duration::MAX);
+    let waiting = &mut waiters;
+    let mut all =
+        Things { things, waiters: waiting, entries: [Wait::new(); MAX], used: 0, rounds: 0 };
+    let result = rounds::wait(&mut all, deadline, interval);
+    for thing in all.things {
         thing.party(|party| party.withdraw());
     }
     if let Err(WaitAnyError::Other(Error::Os { errno: Errno::FAULT, .. })) = result {
@@ -232,103 +240,110 @@ fn block(things: &mut [Waitable<'_>], deadline: Deadline) -> Result<Option<usize
     result
 }
 
-/// Sleeps, as often as necessary.
-fn sleep(
-    things: &mut [Waitable<'_>],
-    waiters: &mut [Option<Registration<'_>>],
-    deadline: Deadline,
-) -> Result<Option<usize>> {
-    let (mut watched, mut rounds) = (Instant::now(), 0);
-    let mut thorough = false;
-    let interval = things.iter_mut().filter_map(|thing| thing.party(|party| party.interval()));
-    let interval = interval.min().unwrap_or(Duration::MAX);
-    loop {
-        let mut entries = [Wait::new(); MAX];
-        let mut used = 0;
-        let next_watch = interval.saturating_sub(watched.elapsed());
-        let mut nap = announce(things, &mut entries, &mut used).min(next_watch);
-        for (index, (thing, waiter)) in things.iter_mut().zip(&mut *waiters).enumerate() {
-            match waiter {
+/// All that is waited for, while it is.
+struct Things<'a, 'things> {
+    things: &'a mut [Waitable<'things>],
+    /// Of each semaphore that the kernel can sleep on for us.
+    waiters: &'a mut [Option<Registration<'things>>; MAX],
+    /// What to sleep on.
+    entries: [Wait; MAX],
+    used: usize,
+    /// Sleeps that the kernel could not do for us.
+    rounds: u32,
+}
+
+impl Things<'_, '_> {
+    fn push(&mut self, entry: Wait) {
+        if let Some(slot) = self.entries.get_mut(self.used) {
+            *slot = entry;
+            self.used += 1;
+        }
+    }
+}
+
+impl All for Things<'_, '_> {
+    type Error = WaitAnyError;
+
+    fn announce(&mut self) -> Duration {
+        self.used = 0;
+        let mut nap = Duration::MAX;
+        let mut fences = None;
+        for thing in &mut *self.things {
+            let announced = thing.party(|party| (party.announce(), party.fences()));
+            let Some(((address, expected), needed)) = announced else { continue };
+            if let Some(entry) = self.entries.get_mut(self.used) {
+                entry.val = u64::from(expected);
+                entry.uaddr = WaitPtr::new(address.cast());
+                entry.flags = WaitFlags::SIZE_U32;
+                self.used += 1;
+            }
+            if needed == Fences::Denied {
+                nap = NAP;
+            }
+            // The strongest one serves all.
+            if fences != Some(Fences::Sleeper) {
+                fences = Some(needed);
+            }
+        }
+        if let Some(fences) = fences {
+            fences.sleeper();
+        }
+        nap
+    }
+
+    fn look(&mut self, nap: &mut Duration) -> Result<Option<usize>> {
+        for index in 0..self.things.len() {
+            let Some(thing) = self.things.get_mut(index) else { break };
+            match self.waiters.get_mut(index).and_then(Option::as_mut) {
                 Some(waiter) => {
                     let Err(entry) = waiter.take() else { return Ok(Some(index)) };
-                    push(&mut entries, &mut used, entry);
-                    nap = nap.min(if waiter.is_alone() { nap } else { SLICE });
+                    *nap = if waiter.is_alone() { *nap } else { SLICE.min(*nap) };
+                    self.push(entry);
                 }
                 None => {
                     if thing.look(index)? {
                         return Ok(Some(index));
                     }
-                    nap = nap.min(if thing.semaphore().is_some() { POLL } else { nap });
+                    *nap = if thing.semaphore().is_some() { POLL.min(*nap) } else { *nap };
                 }
             }
         }
-        for (index, thing) in things.iter_mut().enumerate() {
+        Ok(None)
+    }
+
+    fn watch(&mut self, thorough: bool) -> Result<Option<usize>> {
+        for (index, thing) in self.things.iter_mut().enumerate() {
             if thing.party(|party| party.watch(thorough)) == Some(false) {
                 // It may have published something between the look and its end.
                 let found = thing.look(index)?;
                 return if found { Ok(Some(index)) } else { Err(WaitAnyError::PeerGone { index }) };
             }
         }
-        if deadline.has_passed() {
-            return Ok(None);
-        }
-        let entries = entries.get(..used).unwrap_or_default();
+        Ok(None)
+    }
+
+    fn sleep(&mut self, deadline: Deadline, nap: Duration) -> Result<()> {
+        let entries = self.entries.get(..self.used).unwrap_or_default();
         let end = earlier(deadline, Deadline::after(nap));
         let slept = match entries {
             [] => Err(Errno::NOSYS),
             entries => waitv(entries, WaitvFlags::empty(), end.as_ref(), ClockId::Monotonic),
         };
         match slept {
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => {}
+            Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::TIMEDOUT) => Ok(()),
             // Before Linux 5.16, or forbidden by a filter: look again and again.
             Err(Errno::NOSYS | Errno::PERM) => {
-                let pause = Duration::from_micros(100 << rounds.min(6)).min(nap);
-                rounds += 1;
+                let pause = Duration::from_micros(100 << self.rounds.min(6)).min(nap);
+                self.rounds += 1;
                 let left = deadline.remaining().and_then(|left| Duration::try_from(left).ok());
                 std::thread::sleep(left.map_or(pause, |left| left.min(pause)));
+                Ok(())
             }
             Err(errno) => {
                 let (operation, kind) = ("wait for", Kind::Semaphore);
-                return Err(Error::Os { operation, kind, name: None, errno, hint: None }.into());
+                Err(Error::Os { operation, kind, name: None, errno, hint: None }.into())
             }
         }
-        thorough = watched.elapsed() >= interval;
-        if thorough {
-            watched = Instant::now();
-        }
-    }
-}
-
-/// Announces all rings, with the fence that follows; gives how long to sleep at most.
-fn announce(things: &mut [Waitable<'_>], entries: &mut [Wait; MAX], used: &mut usize) -> Duration {
-    let mut nap = Duration::MAX;
-    let mut fences = None;
-    for thing in things {
-        let announced = thing.party(|party| (party.announce(), party.fences()));
-        let Some(((address, expected), needed)) = announced else { continue };
-        let mut entry = Wait::new();
-        entry.val = u64::from(expected);
-        entry.uaddr = WaitPtr::new(address.cast());
-        entry.flags = WaitFlags::SIZE_U32;
-        push(entries, used, entry);
-        if needed == Fences::Denied {
-            nap = NAP;
-        }
-        // The strongest one serves all.
-        if fences != Some(Fences::Sleeper) {
-            fences = Some(needed);
-        }
-    }
-    if let Some(fences) = fences {
-        fences.sleeper();
-    }
-    nap
-}
-
-fn push(entries: &mut [Wait; MAX], used: &mut usize, entry: Wait) {
-    if let Some(slot) = entries.get_mut(*used) {
-        *slot = entry;
-        *used += 1;
     }
 }
 
