@@ -202,3 +202,44 @@ fn peeking_waits_as_long_as_it_is_told() {
     record.release();
     thread.join().unwrap();
 }
+
+/// Forks with a message and a reservation in hand; the child drops its copies of them.
+pub(crate) fn forks_with_claims(arguments: &[String]) {
+    let sender = Sender::create(&*arguments[0], 4, 16).unwrap();
+    let receiver = Receiver::open(&*arguments[0]).unwrap();
+    sender.send(b"first", 0).unwrap();
+    let record = receiver.peek().unwrap();
+    let mut grant = sender.reserve(6, 0).unwrap();
+    grant.write_at(0, b"second").unwrap();
+    // SAFETY: the child only drops what it has, which allocates nothing, and exits.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        drop((record, grant));
+        drop((receiver, sender));
+        // SAFETY: ends the process at once.
+        unsafe { libc::_exit(0) };
+    }
+    assert!(child > 0);
+    let mut status = 0;
+    // SAFETY: waits for the child that was just forked.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!((waited, status), (child, 0));
+    assert_eq!(receiver.try_receive_vec().unwrap(), None, "the child has put the message back");
+    assert_eq!(receiver.participants(), 2, "the child has given up a seat");
+    let other = Sender::open(&*arguments[0]).unwrap();
+    other.send(b"third", 0).unwrap();
+    assert_eq!(receiver.try_receive_vec().unwrap(), None, "the child has given up the slot");
+    grant.commit();
+    assert_eq!(receiver.receive_vec().unwrap().0, b"second");
+    assert_eq!(receiver.receive_vec().unwrap().0, b"third");
+    drop(record);
+    assert_eq!(receiver.receive_vec().unwrap().0, b"first", "it is the parent's to put back");
+    assert!(receiver.try_peek().unwrap().is_none());
+}
+
+#[test]
+fn a_forked_child_gives_up_nothing_of_its_parents() {
+    let _watchdog = watchdog(60);
+    let name = unique("forks-with-claims");
+    child::run("forks_with_claims", &[&name]).expect_success();
+}

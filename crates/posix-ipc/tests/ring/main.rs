@@ -1,5 +1,6 @@
 //! Rings, from their API on: one file per topic.
 
+mod allocations;
 #[cfg(feature = "tokio")]
 mod asynchronous;
 mod crash;
@@ -18,7 +19,7 @@ mod wait_any;
 use asynchronous::slow_receiver;
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, idler, stuck_sender, taker};
-use grants::reserver;
+use grants::{forks_with_claims, reserver};
 use stepped::stepped;
 use wait_any::any_actor;
 
@@ -35,6 +36,7 @@ testutil::roles!(
     stuck_sender,
     taker,
     reserver,
+    forks_with_claims,
     any_actor,
     slow_receiver,
     idler,

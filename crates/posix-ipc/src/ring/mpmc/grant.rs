@@ -13,7 +13,8 @@ use crate::ring::error::OutOfBounds;
 /// later waits behind it, until it is [committed](Self::commit) or dropped. Dropped, it was
 /// never there, and receivers pass over its slot; nobody counts that. If the process dies, it is
 /// [skipped](super::Incidents::skipped) and counted. A grant that is leaked blocks its lane until
-/// the handle is gone too.
+/// the handle is gone too. In a process that was forked meanwhile, dropping its copy does nothing,
+/// and it must not be committed there.
 ///
 /// It is written by copying ([`write_at`](Self::write_at), [`io::Write`]), since another process
 /// could write the same memory, and so no `&mut [u8]` of it is safe; whoever trusts the others takes
@@ -48,6 +49,8 @@ impl<'a> Grant<'a> {
     /// `len` is at most the length of a slot.
     pub(super) fn new(sender: &'a Sender, ticket: Ticket, len: usize) -> Self {
         sender.claims.begin();
+        // It may be long until it is committed.
+        sender.shared().pass_tail(ticket);
         Self { sender, ticket, len, cursor: 0, committed: false }
     }
 
@@ -121,7 +124,7 @@ impl<'a> Grant<'a> {
 impl Drop for Grant<'_> {
     fn drop(&mut self) {
         self.sender.claims.end();
-        if !self.committed {
+        if !self.committed && self.sender.participant.is_ours() {
             self.sender.shared().abandon(self.ticket);
         }
     }

@@ -16,6 +16,9 @@
 //! - A message that a receiver had taken and not finished reading is delivered again
 //!   ([`Incidents::redelivered`]), before those that are younger: at least once at that edge.
 //!
+//! A process that was forked from a participant has no part in the ring: dropping its copies of
+//! handles, grants and records does nothing, and to send and receive it opens the ring itself.
+//!
 //! # Examples
 //!
 //! See [`Sender`].
@@ -26,6 +29,8 @@ mod shared;
 mod slots;
 mod state;
 
+#[cfg(not(posix_ipc_loom))]
+mod crowd;
 #[cfg(not(posix_ipc_loom))]
 mod grant;
 #[cfg(not(posix_ipc_loom))]

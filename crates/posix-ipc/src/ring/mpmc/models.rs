@@ -7,14 +7,15 @@ use std::time::Duration;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::queue::Ticket;
+use super::queue::{Found, Ticket};
 use super::shared::{Event, Header, Shared};
 use super::slots::Slots;
 use crate::deadline::Deadline;
 use crate::ring::error::Corrupt;
 use crate::ring::memory::Memory;
 use crate::ring::primitive::{Fences, Ordering};
-use crate::ring::wait::{Spin, Waited, sleep_until};
+use crate::ring::wait::{Bed, Spin, Waited, sleep_until};
+use crate::rounds::{self, All};
 
 fn ring(shift: u32) -> Arc<Shared> {
     let memory = Memory::new(Header::default(), Slots::new(shift));
@@ -54,6 +55,25 @@ fn claim_full(shared: &Shared, owner: u32) -> Ticket {
     match shared.claim_full(0, owner).unwrap() {
         Some(ticket) => ticket,
         None => sleep(&shared.header().not_empty, || shared.claim_full(0, owner)),
+    }
+}
+
+/// Copies a message before it takes it.
+fn try_copy(shared: &Shared) -> Result<Option<u64>, Corrupt> {
+    Ok(match shared.copy_full(0, |slot| Some(slot.copy_word()))? {
+        Found::Taken(ticket, word) => {
+            shared.freed(ticket);
+            Some(word)
+        }
+        Found::Left => unreachable!("every message may be copied"),
+        Found::Nothing => None,
+    })
+}
+
+fn receive_copy(shared: &Shared) -> u64 {
+    match try_copy(shared).unwrap() {
+        Some(word) => word,
+        None => sleep(&shared.header().not_empty, || try_copy(shared)),
     }
 }
 
@@ -237,5 +257,164 @@ fn abandoned_laps_are_passed_over_while_others_send() {
         words.sort_unstable();
         assert_eq!(words, [1, 2]);
         assert_eq!(shared.claim_full(0, 0).unwrap(), None);
+    });
+}
+
+#[test]
+fn copies_are_whole_and_make_room_in_a_lane_that_wraps() {
+    model(2, || {
+        let shared = ring(1);
+        let sending = shared.clone();
+        let sender = thread::spawn(move || (1..=3).for_each(|word| send(&sending, 0, word)));
+        for word in 1..=3 {
+            assert_eq!(receive_copy(&shared), word);
+        }
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn who_copies_and_who_claims_get_each_message_once() {
+    model(2, || {
+        let shared = ring(1);
+        let (copying, claiming) = (shared.clone(), shared.clone());
+        let copier = thread::spawn(move || receive_copy(&copying));
+        let claimant = thread::spawn(move || receive(&claiming, 2));
+        (1..=2).for_each(|word| send(&shared, 0, word));
+        let mut words = [copier.join().unwrap(), claimant.join().unwrap()];
+        words.sort_unstable();
+        assert_eq!(words, [1, 2]);
+    });
+}
+
+#[test]
+fn two_who_copy_never_get_what_a_sender_of_the_next_lap_writes_meanwhile() {
+    model(2, || {
+        let shared = ring(1);
+        (1..=2).for_each(|word| send(&shared, 0, word));
+        let copying = shared.clone();
+        let copier = thread::spawn(move || receive_copy(&copying));
+        let sending = shared.clone();
+        let sender = thread::spawn(move || send(&sending, 0, 3));
+        let mut words = vec![receive_copy(&shared), receive_copy(&shared)];
+        words.push(copier.join().unwrap());
+        sender.join().unwrap();
+        words.sort_unstable();
+        assert_eq!(words, [1, 2, 3]);
+    });
+}
+
+#[test]
+fn who_copies_finds_what_a_dead_receiver_had_taken() {
+    model(2, || {
+        let shared = ring(1);
+        (1..=2).for_each(|word| send(&shared, 0, word));
+        let dead = shared.clone();
+        let death = thread::spawn(move || {
+            let _ = dead.claim_full(0, 2).unwrap();
+            dead.repair(2);
+        });
+        let mut words = [receive_copy(&shared), receive_copy(&shared)];
+        death.join().unwrap();
+        words.sort_unstable();
+        assert_eq!(words, [1, 2]);
+        assert_eq!(shared.claim_full(0, 0).unwrap(), None);
+    });
+}
+
+#[test]
+fn senders_who_move_the_tail_back_lose_and_repeat_nothing() {
+    model(2, || {
+        let shared = ring(1);
+        let senders = [1, 2].map(|owner| {
+            let shared = shared.clone();
+            thread::spawn(move || {
+                send(&shared, owner, u64::from(owner));
+                send(&shared, owner, u64::from(owner) + 2);
+            })
+        });
+        let mut words: Vec<u64> = (0..4).map(|_| receive(&shared, 0)).collect();
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        words.sort_unstable();
+        assert_eq!(words, [1, 2, 3, 4]);
+    });
+}
+
+/// Two rings that are waited for together, as `wait_any` does: a message of either.
+struct Two([Arc<Shared>; 2], [u32; 2]);
+
+impl All for Two {
+    type Error = Corrupt;
+
+    fn announce(&mut self) -> Duration {
+        self.1 = [0, 1].map(|ring| self.0[ring].header().not_empty.announce());
+        Fences::Both.sleeper();
+        Duration::MAX
+    }
+
+    fn look(&mut self, _nap: &mut Duration) -> Result<Option<usize>, Corrupt> {
+        Ok(self.0.iter().position(|ring| ring.is_full(0)))
+    }
+
+    fn watch(&mut self, _thorough: bool) -> Result<Option<usize>, Corrupt> {
+        Ok(None)
+    }
+
+    /// The kernel sleeps while all words are what they were.
+    fn sleep(&mut self, _deadline: Deadline, _nap: Duration) -> Result<(), Corrupt> {
+        let [first, second] = &self.0;
+        let words = [first, second].map(|ring| ring.header().not_empty.epoch());
+        while words[0].load(Ordering::SeqCst) == self.1[0]
+            && words[1].load(Ordering::SeqCst) == self.1[1]
+        {
+            thread::yield_now();
+        }
+        Ok(())
+    }
+}
+
+/// Waits for a message of either, and takes it; others may be faster.
+fn receive_any(rings: &[Arc<Shared>; 2], owner: u32) -> u64 {
+    let mut two = Two(rings.clone(), [0; 2]);
+    loop {
+        let found = rounds::wait(&mut two, Deadline::Never, Duration::MAX).unwrap();
+        let ring = &rings[found.expect("there is no deadline")];
+        if let Some(ticket) = ring.claim_full(0, owner).unwrap() {
+            let word = ring.slot(ticket).read_word();
+            ring.release(ticket);
+            return word;
+        }
+    }
+}
+
+#[test]
+fn who_waits_for_two_rings_misses_the_wake_of_neither() {
+    model(2, || {
+        let rings = [ring(1), ring(1)];
+        let senders = [0, 1].map(|number| {
+            let ring = rings[number].clone();
+            thread::spawn(move || send(&ring, 1, number as u64))
+        });
+        let mut words = [receive_any(&rings, 0), receive_any(&rings, 0)];
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        words.sort_unstable();
+        assert_eq!(words, [0, 1]);
+    });
+}
+
+#[test]
+fn who_waits_for_two_rings_takes_no_wake_from_one_who_waits_for_one() {
+    model(2, || {
+        let rings = [ring(1), ring(1)];
+        let alone = rings[0].clone();
+        let receiver = thread::spawn(move || receive(&alone, 2));
+        let sending = rings.clone();
+        let sender = thread::spawn(move || {
+            send(&sending[0], 1, 1);
+            send(&sending[0], 1, 2);
+        });
+        let word = receive_any(&rings, 0);
+        assert_eq!(word + receiver.join().unwrap(), 3);
+        sender.join().unwrap();
     });
 }

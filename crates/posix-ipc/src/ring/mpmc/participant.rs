@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use rustix::io::Errno;
 
+use super::crowd::{Crowd, Next};
 use super::shared::Shared;
 use super::state::SEATS;
 use crate::deadline::Deadline;
 use crate::error::Result;
 use crate::liveness::Liveness;
-use crate::ring::error::Corrupt;
 use crate::ring::primitive::Ordering;
 use crate::ring::segment::Segment;
 use crate::ring::wait::{Bed, Spin, Waited, sleep_until};
@@ -81,13 +81,13 @@ impl Participant {
 
     /// Sleeps on `event` until `look` finds something; `None` when the deadline has passed.
     #[cold]
-    pub(crate) fn sleep<T>(
+    pub(crate) fn sleep<T, E>(
         &self,
         event: &impl Bed,
         spin: &Spin,
         deadline: Deadline,
-        look: impl FnMut() -> Result<Option<T>, Corrupt>,
-    ) -> Result<Option<T>, Corrupt> {
+        look: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
         let watch = |thorough| {
             if thorough {
                 self.bury_the_dead();
@@ -98,6 +98,26 @@ impl Participant {
         match sleep_until(event, spin, fences, deadline, self.interval, look, watch)? {
             Waited::Found(found) => Ok(Some(found)),
             Waited::TimedOut => Ok(None),
+        }
+    }
+
+    /// Looks by turns or in a spin, as it promises more, until `look` finds something; `served`
+    /// is how many messages there were since the last wait.
+    #[inline]
+    pub(super) fn look<T>(
+        &self,
+        crowd: &Crowd,
+        spin: &Spin,
+        served: u32,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        if !self.spins {
+            return None;
+        }
+        match crowd.give_way(served, &mut look) {
+            Next::Have(found) => Some(found),
+            Next::Spin => spin.look(look),
+            Next::Sleep => None,
         }
     }
 
@@ -121,6 +141,12 @@ impl Participant {
         }
     }
 
+    /// Whether we are the process that took the seat, and not one that was forked from it.
+    #[cold]
+    pub(super) fn is_ours(&self) -> bool {
+        std::process::id() == self.process
+    }
+
     pub(crate) fn participants(&self) -> usize {
         let header = self.shared.header();
         header.seats.iter().filter(|seat| seat.load(Ordering::Relaxed) != 0).count()
@@ -129,7 +155,7 @@ impl Participant {
 
 impl Drop for Participant {
     fn drop(&mut self) {
-        if std::process::id() != self.process {
+        if !self.is_ours() {
             return;
         }
         if *self.leaked.get_mut() {

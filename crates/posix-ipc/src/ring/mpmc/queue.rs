@@ -20,6 +20,24 @@ pub(crate) struct Ticket {
     pub(crate) position: u64,
 }
 
+/// What comes of looking for a message.
+#[derive(Debug)]
+pub(crate) enum Found<T> {
+    Nothing,
+    /// There is one, which was left where it is.
+    Left,
+    Taken(Ticket, T),
+}
+
+/// What comes of trying to take a message.
+enum Take<T> {
+    Taken(T),
+    /// Another one was faster.
+    Lost,
+    /// It is not to be taken like this.
+    Left,
+}
+
 /// Where the words of an error stand.
 mod offset {
     pub(super) const LANES: u64 = 4096;
@@ -45,8 +63,20 @@ impl Shared {
     }
 
     /// Claims a slot for writing by `owner`; `None` if the lane is full.
-    #[inline]
+    ///
+    /// The tail is moved by [`pass_tail`](Self::pass_tail).
     pub(crate) fn claim_free(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
+        self.claim_free_for(lane, owner, 0)
+    }
+
+    /// As `claim_free`, for a message of `len` bytes that is there to be written.
+    #[inline]
+    pub(crate) fn claim_free_for(
+        &self,
+        lane: u32,
+        owner: u32,
+        len: usize,
+    ) -> Result<Option<Ticket>, Corrupt> {
         let tail = &self.lane(lane).tail.0;
         // With what was done to the slots before it was moved: a newer index and an older state of
         // its slot together would look like damage.
@@ -54,17 +84,15 @@ impl Shared {
         let mut position = hint;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
-            let state_word = self.slots().slot(lane, position).state();
-            let word = state_word.load(Ordering::Acquire);
-            let state = State::of_word(word);
-            if state.lap == lap && state.phase == Phase::Free {
-                let claimed = State { lap, owner, phase: Phase::Writing }.to_word();
-                if exchange(state_word, word, claimed) {
-                    advance(tail, hint, position.wrapping_add(1));
-                    return Ok(Some(Ticket { lane, position }));
-                }
-                // Another one was faster; the slot is looked at again.
-            } else if state.lap == lap {
+            let slot = self.slots().slot(lane, position);
+            slot.expect_write(len);
+            let claimed = State { lap, owner, phase: Phase::Writing }.to_word();
+            // Without a look at it first: the line would come twice, to be read and to be written.
+            let state = match exchange(slot.state(), State::free(lap).to_word(), claimed) {
+                Ok(_) => return Ok(Some(Ticket { lane, position })),
+                Err(found) => State::of_word(found),
+            };
+            if state.lap == lap {
                 // Claimed already, and the hint lags behind.
                 position = position.wrapping_add(1);
             } else if state.lap > lap {
@@ -79,11 +107,26 @@ impl Shared {
         Err(self.corrupt("tail of lane", lane, 0, tail))
     }
 
+    /// Moves the tail over a slot that `claim_free` gave.
+    ///
+    /// By a plain store, which waits for nothing: should others have moved it further meanwhile,
+    /// it goes back, and is a hint that lags behind.
+    #[inline(always)]
+    pub(crate) fn pass_tail(&self, ticket: Ticket) {
+        let tail = &self.lane(ticket.lane).tail.0;
+        let next = ticket.position.wrapping_add(1);
+        if tail.load(Ordering::Relaxed) < next {
+            tail.store(next, Ordering::Release);
+        }
+    }
+
     /// Lets receivers see the message in a slot that `claim_free` gave.
     #[inline]
     pub(crate) fn publish(&self, ticket: Ticket) {
         let full = State::full(self.lap(ticket.position)).to_word();
         self.slot(ticket).state().store(full, Ordering::Release);
+        // Only now: receivers wait for the message, and nobody for the tail.
+        self.pass_tail(ticket);
         self.header().not_empty.notify(self.fences);
     }
 
@@ -100,34 +143,79 @@ impl Shared {
     /// Claims the oldest message of a lane for reading by `owner`; `None` if there is none.
     #[inline]
     pub(crate) fn claim_full(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
+        let found = self.take_full(lane, |slot, word| {
+            let claimed = State { owner, phase: Phase::Reading, ..State::of_word(word) };
+            match exchange(slot.state(), word, claimed.to_word()) {
+                Ok(_) => Take::Taken(()),
+                Err(_) => Take::Lost,
+            }
+        })?;
+        Ok(match found {
+            Found::Taken(ticket, ()) => Some(ticket),
+            Found::Left | Found::Nothing => None,
+        })
+    }
+
+    /// Takes the oldest message of a lane by `copy` alone, without a claim; `copy` leaves it by
+    /// `None`.
+    ///
+    /// What it reads counts only if the slot's state is the same afterwards, which frees it in the
+    /// same step: until then nothing is taken, and whoever dies had nothing.
+    #[inline]
+    pub(crate) fn copy_full<T>(
+        &self,
+        lane: u32,
+        mut copy: impl FnMut(Slot<'_>) -> Option<T>,
+    ) -> Result<Found<T>, Corrupt> {
+        self.take_full(lane, |slot, word| {
+            let Some(copied) = copy(slot) else { return Take::Left };
+            let free = State::free(State::of_word(word).lap.wrapping_add(1)).to_word();
+            // A release, so that it was read before.
+            match exchange(slot.state(), word, free) {
+                Ok(_) => Take::Taken(copied),
+                Err(_) => Take::Lost,
+            }
+        })
+    }
+
+    /// Finds the oldest message of a lane, and lets `take` take it: by a compare-and-swap of the
+    /// slot's state, which it is given.
+    #[inline(always)]
+    fn take_full<T>(
+        &self,
+        lane: u32,
+        mut take: impl FnMut(Slot<'_>, u64) -> Take<T>,
+    ) -> Result<Found<T>, Corrupt> {
         let head = &self.lane(lane).head.0;
         let mut hint = head.load(Ordering::Acquire);
         let mut position = hint;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
-            let state_word = self.slots().slot(lane, position).state();
-            let word = state_word.load(Ordering::Acquire);
+            let slot = self.slots().slot(lane, position);
+            let word = slot.state().load(Ordering::Acquire);
             let state = State::of_word(word);
             if state.lap == lap {
                 match state.phase {
-                    Phase::Full => {
-                        let claimed = State { lap, owner, phase: Phase::Reading }.to_word();
-                        if exchange(state_word, word, claimed) {
+                    Phase::Full => match take(slot, word) {
+                        Take::Taken(value) => {
                             self.pass(lane, hint, position);
-                            return Ok(Some(Ticket { lane, position }));
+                            return Ok(Found::Taken(Ticket { lane, position }, value));
                         }
-                    }
+                        Take::Left => return Ok(Found::Left),
+                        // Another one was faster; the slot is looked at again.
+                        Take::Lost => {}
+                    },
                     // Another receiver has it, and the hint lags behind.
                     Phase::Reading => position = position.wrapping_add(1),
                     // Nothing yet, or not quite: to overtake would break the order.
-                    Phase::Free | Phase::Writing => return Ok(None),
+                    Phase::Free | Phase::Writing => return Ok(Found::Nothing),
                 }
             } else if state.lap > lap {
                 // Received already.
                 (hint, position) = self.catch_up(head, hint, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 // The slot has not even been left by its message of the lap before.
-                return Ok(None);
+                return Ok(Found::Nothing);
             } else {
                 break;
             }
@@ -135,14 +223,17 @@ impl Shared {
         Err(self.corrupt("head of lane", lane, offset::HEAD, head))
     }
 
-    /// Whether `claim_full` may find something, for spinning.
+    /// Whether there is likely something to take, for spinning.
+    ///
+    /// It takes the slot's lines to be written, as taking the message needs them: they come once,
+    /// and the second one along with the first.
     #[inline(always)]
     pub(crate) fn seems_full(&self, lane: u32) -> bool {
         let position = self.lane(lane).head.0.load(Ordering::Relaxed);
         let slot = self.slots().slot(lane, position);
-        let word = slot.state().load(Ordering::Acquire);
-        slot.fetch();
-        let (state, lap) = (State::of_word(word), self.lap(position));
+        slot.expect_take();
+        let state = State::of_word(slot.state().load(Ordering::Acquire));
+        let lap = self.lap(position);
         match state.phase {
             Phase::Full | Phase::Reading => state.lap >= lap,
             Phase::Free | Phase::Writing => state.lap > lap,
@@ -190,6 +281,12 @@ impl Shared {
     pub(crate) fn release(&self, ticket: Ticket) {
         let free = State::free(self.lap(ticket.position).wrapping_add(1)).to_word();
         self.slot(ticket).state().store(free, Ordering::Release);
+        self.freed(ticket);
+    }
+
+    /// Wakes the senders, if it is worth it, after a slot was freed.
+    #[inline]
+    pub(crate) fn freed(&self, ticket: Ticket) {
         self.fences.publisher();
         if self.header().not_full.is_announced() && self.has_eighth_free(ticket.lane) {
             self.header().not_full.wake();
@@ -237,12 +334,12 @@ impl Shared {
                 match state.phase {
                     Phase::Writing => {
                         let free = State::free(state.lap.wrapping_add(1)).to_word();
-                        if exchange(state_word, word, free) {
+                        if exchange(state_word, word, free).is_ok() {
                             counters.skipped.fetch_add(1, Ordering::Relaxed);
                         }
                     }
                     Phase::Reading => {
-                        if exchange(state_word, word, State::full(state.lap).to_word()) {
+                        if exchange(state_word, word, State::full(state.lap).to_word()).is_ok() {
                             full_fence();
                             self.lower_head(lane, state.lap << slots.shift() | index);
                             counters.redelivered.fetch_add(1, Ordering::Relaxed);
@@ -289,8 +386,8 @@ impl Shared {
 }
 
 #[inline(always)]
-fn exchange(word: &AtomicU64, from: u64, to: u64) -> bool {
-    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+fn exchange(word: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
+    word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
 }
 
 /// Moves an index forward, unless others have moved it meanwhile.

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::Incidents;
+use super::crowd::Crowd;
 use super::options::Options;
 use super::participant::{Claims, Participant};
-use super::queue::Ticket;
+use super::queue::{Found, Ticket};
 use super::shared::Shared;
 use super::view::Record;
 use crate::deadline::Deadline;
@@ -29,15 +30,20 @@ use crate::ring::wait::Spin;
 pub struct Receiver {
     pub(super) participant: Arc<Participant>,
     spin: Spin,
+    crowd: Crowd,
     /// Messages since the last wait.
     served: AtomicU32,
     pub(super) claims: Claims,
 }
 
+/// The longest message that is copied before it is taken, which may be in vain.
+const COPIED_MAX: usize = 256;
+
 impl Receiver {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        Self { participant, spin, served: AtomicU32::new(0), claims: Claims::default() }
+        let (crowd, claims) = (Crowd::default(), Claims::default());
+        Self { participant, spin, crowd, served: AtomicU32::new(0), claims }
     }
 
     /// Options for opening a ring for receiving.
@@ -92,12 +98,11 @@ impl Receiver {
     /// - [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     #[inline]
     pub fn receive(&self, buffer: &mut [u8]) -> Result<(usize, Priority), ReceiveError> {
-        let ticket = match self.claim()? {
-            Some(ticket) => ticket,
-            // Without a deadline, a wait ends with a message.
-            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
-        };
-        self.take(ticket, buffer)
+        if let Some(received) = self.try_receive(buffer)? {
+            return Ok(received);
+        }
+        // Without a deadline, a wait ends with a message.
+        self.receive_until(buffer, Deadline::Never)?.ok_or(ReceiveError::PeerGone)
     }
 
     /// Receives a message as [`receive`](Self::receive) does, if there is one.
@@ -110,10 +115,32 @@ impl Receiver {
         &self,
         buffer: &mut [u8],
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
-        match self.claim()? {
-            Some(ticket) => self.take(ticket, buffer).map(Some),
-            None => Ok(None),
+        let shared = &self.participant.shared;
+        for lane in (0..shared.slots().lanes()).rev() {
+            let copied = shared.copy_full(lane, |slot| {
+                let len = usize::try_from(slot.len()).ok().filter(|len| *len <= COPIED_MAX)?;
+                let buffer = buffer.get_mut(..len)?;
+                // SAFETY: `read_at` writes initialised bytes only.
+                let buffer = unsafe { copy::as_uninit(buffer) };
+                slot.read_at(0, buffer).then_some(len)
+            })?;
+            match copied {
+                Found::Nothing => {}
+                Found::Taken(ticket, len) => {
+                    shared.freed(ticket);
+                    self.count();
+                    return Ok(Some((len, Priority::received(lane))));
+                }
+                // A long one, one that does not fit, or damage.
+                Found::Left => {
+                    return match self.claim()? {
+                        Some(ticket) => self.take(ticket, buffer).map(Some),
+                        None => Ok(None),
+                    };
+                }
+            }
         }
+        Ok(None)
     }
 
     /// Receives a message as [`receive`](Self::receive) does, waiting for at most `timeout`; `None`
@@ -127,9 +154,9 @@ impl Receiver {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
-        match self.next(|| Deadline::after(timeout))? {
-            Some(ticket) => self.take(ticket, buffer).map(Some),
-            None => Ok(None),
+        match self.try_receive(buffer)? {
+            None => self.receive_until(buffer, Deadline::after(timeout)),
+            received => Ok(received),
         }
     }
 
@@ -144,9 +171,9 @@ impl Receiver {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
-        match self.next(|| Deadline::at(deadline))? {
-            Some(ticket) => self.take(ticket, buffer).map(Some),
-            None => Ok(None),
+        match self.try_receive(buffer)? {
+            None => self.receive_until(buffer, Deadline::at(deadline)),
+            received => Ok(received),
         }
     }
 
@@ -272,23 +299,39 @@ impl Receiver {
     fn next(&self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Ticket>, ReceiveError> {
         match self.claim()? {
             Some(ticket) => Ok(Some(ticket)),
-            None => self.wait(deadline()),
+            None => self.wait(deadline(), || Ok(self.claim()?)),
         }
     }
 
-    fn wait(&self, deadline: Deadline) -> Result<Option<Ticket>, ReceiveError> {
-        let Self { participant, spin, served, .. } = self;
+    #[cold]
+    fn receive_until(
+        &self,
+        buffer: &mut [u8],
+        deadline: Deadline,
+    ) -> Result<Option<(usize, Priority)>, ReceiveError> {
+        self.wait(deadline, || self.try_receive(buffer))
+    }
+
+    /// Waits until `take` has taken something; `None` when the deadline has passed.
+    #[inline(always)]
+    fn wait<T>(
+        &self,
+        deadline: Deadline,
+        mut take: impl FnMut() -> Result<Option<T>, ReceiveError>,
+    ) -> Result<Option<T>, ReceiveError> {
+        let Self { participant, spin, crowd, served, .. } = self;
         let shared = &participant.shared;
-        spin.served(served.swap(0, Relaxed));
+        let served = served.swap(0, Relaxed);
+        spin.served(served);
         let lanes = shared.slots().lanes();
         let seems = || (0..lanes).any(|lane| shared.seems_full(lane)).then_some(());
         // What seemed to be there another one may have taken: then the spin goes on sleeping.
-        if spin.look(seems).is_some() {
-            if let Some(ticket) = self.claim()? {
-                return Ok(Some(ticket));
+        if participant.look(crowd, spin, served, seems).is_some() {
+            if let Some(taken) = take()? {
+                return Ok(Some(taken));
             }
         }
-        Ok(participant.sleep(&shared.header().not_empty, spin, deadline, || self.claim())?)
+        participant.sleep(&shared.header().not_empty, spin, deadline, take)
     }
 
     /// The length of a message that was claimed, if it can be.
@@ -342,6 +385,12 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn done(&self, ticket: Ticket) {
         self.participant.shared.release(ticket);
+        self.count();
+    }
+
+    /// One more message since the last wait.
+    #[inline(always)]
+    fn count(&self) {
         let served = self.served.load(Relaxed);
         self.served.store(served.saturating_add(1), Relaxed);
     }

@@ -1,10 +1,11 @@
 //! [`Sender`]: a handle that sends.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::Incidents;
+use super::crowd::Crowd;
 use super::grant::Grant;
 use super::options::Options;
 use super::participant::{Claims, Participant};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 use crate::priority::Priority;
-use crate::ring::error::{Corrupt, SendError};
+use crate::ring::error::SendError;
 use crate::ring::wait::Spin;
 
 /// A handle that sends to an [mpmc ring](super); there can be many.
@@ -38,6 +39,9 @@ use crate::ring::wait::Spin;
 pub struct Sender {
     pub(super) participant: Arc<Participant>,
     spin: Spin,
+    crowd: Crowd,
+    /// Messages since the last wait.
+    sent: AtomicU32,
     pub(super) claims: Claims,
     /// For the bridge to descriptors: the lane that there was no room in.
     pub(super) wanted: Arc<AtomicU32>,
@@ -46,7 +50,8 @@ pub struct Sender {
 impl Sender {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        Self { participant, spin, claims: Claims::default(), wanted: Arc::default() }
+        let (crowd, claims) = (Crowd::default(), Claims::default());
+        Self { participant, spin, crowd, sent: AtomicU32::new(0), claims, wanted: Arc::default() }
     }
 
     /// Options for opening a ring for sending.
@@ -139,7 +144,7 @@ impl Sender {
         if priority.get() >= slots.lanes() {
             return Err(SendError::NoSuchLane { priority, lanes: slots.lanes() });
         }
-        shared.claim_free(priority.get(), *seat)?.ok_or(SendError::Full)
+        shared.claim_free_for(priority.get(), *seat, length)?.ok_or(SendError::Full)
     }
 
     /// Sends a message, waiting for room for at most `timeout`.
@@ -270,6 +275,8 @@ impl Sender {
         let shared = &self.participant.shared;
         shared.slot(ticket).write(message);
         shared.publish(ticket);
+        let sent = self.sent.load(Relaxed);
+        self.sent.store(sent.saturating_add(1), Relaxed);
     }
 
     #[cold]
@@ -286,11 +293,15 @@ impl Sender {
 
     #[cold]
     fn wait_for_slot(&self, priority: Priority, deadline: Deadline) -> Result<Ticket, SendError> {
-        let Self { participant, spin, .. } = self;
-        let claim = || participant.shared.claim_free(priority.get(), participant.seat);
-        let found: Option<Result<Ticket, Corrupt>> = spin.look(|| claim().transpose());
-        if let Some(ticket) = found {
-            return Ok(ticket?);
+        let Self { participant, spin, crowd, sent, .. } = self;
+        let lane = priority.get();
+        let claim = || participant.shared.claim_free(lane, participant.seat);
+        // A look takes no line from the receivers, as a claim would.
+        let seems = || participant.shared.has_room(lane).then_some(());
+        if participant.look(crowd, spin, sent.swap(0, Relaxed), seems).is_some() {
+            if let Some(ticket) = claim()? {
+                return Ok(ticket);
+            }
         }
         let event = &participant.shared.header().not_full;
         participant.sleep(event, spin, deadline, claim)?.ok_or(SendError::TimedOut)

@@ -103,6 +103,11 @@ impl Event {
         self.epoch.0.as_ptr()
     }
 
+    #[cfg(posix_ipc_loom)]
+    pub(super) fn epoch(&self) -> &FutexWord {
+        &self.epoch.0
+    }
+
     #[cold]
     pub(crate) fn wake(&self) {
         if self.announced.0.swap(0, Ordering::AcqRel) != 0 {

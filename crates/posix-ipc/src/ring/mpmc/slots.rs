@@ -12,7 +12,11 @@ mod system {
 
     use crate::ring::copy;
     use crate::ring::layout::{Geometry, SLOT_HEADER};
-    use crate::ring::primitive::{AtomicU64, Ordering, fetch};
+    use crate::ring::primitive::{AtomicU64, Ordering, fetch, fetch_to_write};
+
+    const LINE: usize = 64;
+    /// How much of a message is worth to be asked for beforehand.
+    const EXPECTED_MAX: usize = 256;
 
     /// Where the slots are, and how many.
     #[derive(Debug, Clone, Copy)]
@@ -104,10 +108,26 @@ mod system {
             unsafe { self.base.add(SLOT_HEADER as usize) }
         }
 
-        /// Fetches the second line of a slot, which is read along with the first.
+        /// Fetches the first two lines, for who will take the message by a copy: the first to be
+        /// written too, so that it does not come twice.
         #[inline(always)]
-        pub(crate) fn fetch(&self) {
-            fetch(self.base.as_ptr().wrapping_add(64));
+        pub(crate) fn expect_take(&self) {
+            fetch_to_write(self.base.as_ptr());
+            if self.slots.stride > LINE {
+                fetch(self.base.as_ptr().wrapping_add(LINE));
+            }
+        }
+
+        /// Takes what lines a message of `len` bytes has besides the first, to be written, so
+        /// that they come at the same time as that.
+        #[inline(always)]
+        pub(crate) fn expect_write(&self, len: usize) {
+            let end = len.min(self.slots.max_len.min(EXPECTED_MAX)) + SLOT_HEADER as usize;
+            let mut at = LINE;
+            while at < end {
+                fetch_to_write(self.base.as_ptr().wrapping_add(at));
+                at += LINE;
+            }
         }
 
         /// Writes the message; what is longer than a slot is cut.
@@ -165,9 +185,10 @@ mod system {
 mod model {
     use loom::cell::UnsafeCell;
 
-    use crate::ring::primitive::AtomicU64;
+    use crate::ring::primitive::{AtomicU64, Ordering};
 
-    /// Slots whose payload is one word, whose races loom reports.
+    /// Slots whose payload is one word, whose races loom reports; and the same word once more, for
+    /// those who read before they know whether they may.
     #[derive(Debug)]
     pub(crate) struct Slots {
         slots: Vec<ModelSlot>,
@@ -178,6 +199,7 @@ mod model {
     struct ModelSlot {
         state: AtomicU64,
         payload: UnsafeCell<u64>,
+        copied: AtomicU64,
     }
 
     // SAFETY: loom's cells report every access that is not ordered.
@@ -190,7 +212,11 @@ mod model {
 
     impl Slots {
         pub(crate) fn new(shift: u32) -> Self {
-            let slot = |_| ModelSlot { state: AtomicU64::new(0), payload: UnsafeCell::new(0) };
+            let slot = |_| ModelSlot {
+                state: AtomicU64::new(0),
+                payload: UnsafeCell::new(0),
+                copied: AtomicU64::new(0),
+            };
             Self { slots: (0..1 << shift).map(slot).collect(), shift }
         }
 
@@ -212,11 +238,18 @@ mod model {
             &self.0.state
         }
 
-        pub(crate) fn fetch(&self) {}
+        pub(crate) fn expect_take(&self) {}
+
+        pub(crate) fn expect_write(&self, _len: usize) {}
 
         pub(crate) fn write_word(&self, word: u64) {
             // SAFETY: loom checks that no access is concurrent.
             self.0.payload.with_mut(|payload| unsafe { *payload = word });
+            self.0.copied.store(word, Ordering::Relaxed);
+        }
+
+        pub(crate) fn copy_word(&self) -> u64 {
+            self.0.copied.load(Ordering::Relaxed)
         }
 
         pub(crate) fn read_word(&self) -> u64 {

@@ -8,6 +8,7 @@ use super::shared::Event;
 use super::{Receiver, Sender};
 use crate::deadline::Deadline;
 use crate::priority::Priority;
+use crate::ring::error::Corrupt;
 use crate::ring::notified::{Notifying, Source};
 use crate::ring::primitive::Ordering;
 use crate::ring::wait::Spin;
@@ -44,7 +45,7 @@ impl HandleSource {
 
 impl Source for HandleSource {
     fn wait(&self, until: &dyn Fn() -> bool) {
-        let look = || Ok((self.has_news() || until()).then_some(()));
+        let look = || Ok::<_, Corrupt>((self.has_news() || until()).then_some(()));
         // Without a deadline it ends when there is something.
         let _ = self.participant().sleep(self.event(), &Spin::new(false), Deadline::Never, look);
     }

@@ -11,7 +11,8 @@ use crate::ring::error::OutOfBounds;
 ///
 /// No other receiver gets it meanwhile. [Released](Self::release), it is gone; dropped, or if
 /// the process dies, it is there again for the next receiver, before the younger ones. So a
-/// message is not lost with a receiver that dies while it acts on it.
+/// message is not lost with a receiver that dies while it acts on it. In a process that was forked
+/// meanwhile, dropping its copy does nothing, and it must not be released there.
 #[derive(Debug)]
 pub struct Record<'a> {
     receiver: &'a Receiver,
@@ -80,7 +81,7 @@ impl<'a> Record<'a> {
 impl Drop for Record<'_> {
     fn drop(&mut self) {
         self.receiver.claims.end();
-        if !self.released {
+        if !self.released && self.receiver.participant.is_ours() {
             self.receiver.shared().put_back(self.ticket);
         }
     }
