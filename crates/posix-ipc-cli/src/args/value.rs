@@ -56,14 +56,15 @@ pub(crate) fn short(kind: Kind) -> &'static str {
 
 /// Parses a duration: `250ms`, `2s`, `1h 30m`, `1d`, or seconds as a plain number.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
-    let explain = "a duration is like 250ms, 2s, 1h 30m, or a number of seconds";
+    let explain = "a duration is like 250ms, 2s, 1h 30m, 2d, or a number of seconds";
     if let Ok(seconds) = text.parse::<f64>() {
         return Duration::try_from_secs_f64(seconds).map_err(|error| format!("{error}: {explain}"));
     }
     let span: Span = text.parse().map_err(|_| explain.to_string())?;
     let signed = span
         .to_duration(SpanRelativeTo::days_are_24_hours())
-        .map_err(|error| format!("{error}: {explain}"))?;
+        // How long a month or a year is depends on which.
+        .map_err(|_| format!("weeks are the longest unit: {explain}"))?;
     Duration::try_from(signed).map_err(|_| format!("it is negative: {explain}"))
 }
 
@@ -169,6 +170,7 @@ mod tests {
         for text in ["-1", "-1s", "inf", "nan", "1e30", "soon", ""] {
             assert!(duration(text).is_err(), "{text:?}");
         }
+        assert!(duration("1y").unwrap_err().starts_with("weeks are the longest unit"));
     }
 
     #[test]

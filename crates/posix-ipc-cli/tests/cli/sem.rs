@@ -11,6 +11,7 @@ use testutil::{child, require};
 
 use crate::sandbox::{self, sandbox};
 use crate::support::{command, pipc};
+use crate::watch::Terminal;
 
 fn semaphore(label: &str, value: &str) -> UniqueName {
     let name = names::unique(label);
@@ -181,4 +182,42 @@ fn what_is_missing_forbidden_or_foreign_is_told_apart() {
     }
     require!(sandbox::works(), "{}", sandbox::WHY);
     sandbox("pipc create sem /s -q; AS_NOBODY pipc sem wait /s").status(5);
+}
+
+#[test]
+fn a_signal_while_wait_holds_some_units_gives_them_back() {
+    let name = semaphore("cli-sem-wait-signal", "2");
+    let waiter = command(&["sem", "wait", &name, "-n", "3"]);
+    let mut waiter = child::start(waiter);
+    until_one_waits(&name);
+    assert_eq!(value(&name), "0");
+    waiter.signal(Signal::INT);
+    assert_eq!(waiter.wait().signal(), Some(2));
+    assert_eq!(value(&name), "2");
+}
+
+#[test]
+fn run_passes_an_interrupt_on_once_whether_it_was_sent_or_typed() {
+    require!(Terminal::works(), "tmux is not installed");
+    let name = semaphore("cli-sem-run-typed", "1");
+    // Sent to pipc alone, although there is a terminal; what ends it comes after any second one.
+    let body = "n=0; trap 'n=$((n+1)); echo got $n; kill -TERM $PPID' INT
+        trap 'echo total $n; exit 9' TERM; echo ready; FIRST; while :; do sleep 0.05; done";
+    let run = |label, first, input| {
+        let script = format!(
+            "$PIPC sem run '{}' -- bash -c \"{}\" {input}; echo status $?; read x",
+            &*name,
+            body.replace("FIRST", first).replace('$', "\\$")
+        );
+        Terminal::start(label, &script)
+    };
+    let sent = run("sent", "kill -INT $PPID", "");
+    assert!(sent.expect("status 9").contains("total 1"));
+    for (label, input) in [("typed", ""), ("typed-elsewhere", "< /dev/null")] {
+        let typed = run(label, ":", input);
+        typed.expect("ready");
+        typed.key("C-c");
+        assert!(typed.expect("status 9").contains("total 1"), "{label}");
+    }
+    assert_eq!(value(&name), "1");
 }

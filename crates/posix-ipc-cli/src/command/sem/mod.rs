@@ -1,15 +1,18 @@
 //! `pipc sem`.
 
 mod run;
+mod take;
 
 use std::time::{Duration, Instant};
 
 use posix_ipc::{Kind, Name, Semaphore, inspect};
 use serde_json::json;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use self::take::{Caught, Taken, take};
 use super::describe;
 use crate::args::SemCommand;
-use crate::exit::{Failure, Outcome};
+use crate::exit::{Failure, Outcome, Status};
 use crate::output::Out;
 
 pub(crate) fn run(command: &SemCommand, out: &mut Out) -> Outcome {
@@ -32,24 +35,34 @@ pub(crate) fn run(command: &SemCommand, out: &mut Out) -> Outcome {
     }
 }
 
-/// Takes units one after the other, and gives them back if not all can be had in time.
+/// Takes units one after the other, and gives them back if not all can be had in time, or if a
+/// signal ends the wait.
 fn wait(name: &Name, count: u32, timeout: Option<Duration>, out: &mut Out) -> Outcome {
     let semaphore = Semaphore::open(name)?;
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    for taken in 0..count {
-        let got = match deadline {
-            Some(deadline) => semaphore.wait_deadline(deadline)?,
-            None => semaphore.wait().map(|()| true)?,
-        };
-        if !got {
-            if taken > 0 {
-                semaphore.post_many(taken)?;
-            }
-            let text = format!("no unit of semaphore {name} became free in time");
-            return Err(Failure::timed_out(text));
+    let caught = Caught::new(&[SIGHUP, SIGINT, SIGTERM])?;
+    for held in 0..count {
+        let result = take(&semaphore, deadline, &caught);
+        if !matches!(result, Ok(Taken::Yes)) && held > 0 {
+            semaphore.post_many(held)?;
+        }
+        match result? {
+            Taken::Yes => {}
+            Taken::TimedOut => return Err(none_free(name)),
+            Taken::Signal(signal) => return Err(end_by(signal)),
         }
     }
     report(&semaphore, out)
+}
+
+fn none_free(name: &Name) -> Failure {
+    Failure::timed_out(format!("no unit of semaphore {name} became free in time"))
+}
+
+/// Ends this process as the signal would have, had it not been caught.
+fn end_by(signal: i32) -> Failure {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    Failure::Silent(Status::Failed)
 }
 
 /// As JSON, tells the value after what was done; a person sees the status.
