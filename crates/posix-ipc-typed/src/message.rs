@@ -252,9 +252,9 @@ pub trait Decode<'a>: Message + Sized {
     fn from_bytes(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         if Self::FIXED {
             // One comparison, after which the compiler needs no other.
-            if bytes.len() != Self::MIN_LEN {
-                let (needed, left) = (Self::MIN_LEN, bytes.len());
-                return Err(match excess(needed, left) {
+            let (needed, left) = (Self::MIN_LEN, bytes.len());
+            if left != needed {
+                return Err(match left.checked_sub(needed) {
                     Some(left) => DecodeError::Trailing { left },
                     None => DecodeError::End { needed, left },
                 });
@@ -277,16 +277,6 @@ pub trait Decode<'a>: Message + Sized {
         input.finish()?;
         Ok(value)
     }
-}
-
-/// By how much a length is too long.
-///
-/// Its result fits registers: were it the error, the value would have to be made in memory beside it,
-/// and be moved from there.
-#[cold]
-#[inline(never)]
-fn excess(needed: usize, length: usize) -> Option<usize> {
-    length.checked_sub(needed)
 }
 
 /// A message that owns all it has, so that it can outlive the bytes it is read from.

@@ -82,7 +82,8 @@ impl<S: SendFrames> Outbox<S> {
     }
 
     pub(crate) fn set_by_reference(&mut self, from: usize, permissions: u32) {
-        self.by_reference = Some((from, permissions));
+        // There is no object without bytes.
+        self.by_reference = Some((from.max(1), permissions));
         self.ready = None;
     }
 

@@ -421,3 +421,10 @@ fn who_routes_and_who_serves_are_told_of_messages_that_were_dropped() {
     assert!(client.call_with(&request, 0, Wait::Never).is_err());
     assert_eq!((client.drops().over_budget, client.take_dropped().len()), (1, 1));
 }
+
+#[test]
+fn a_message_without_bytes_goes_in_its_frame_whatever_goes_by_reference() {
+    let (sender, receiver) = transport::memory(1, 1024);
+    Sender::<(), _>::new(sender).by_reference(0, 0o600).send(&()).unwrap();
+    Receiver::<(), _>::new(receiver).receive().unwrap();
+}
