@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::pread;
 
-use crate::ring::layout::{MAGIC, SLOTS_OFFSET, SPSC_MIN, VERSION};
+use crate::ring::layout::{MAGIC, SLOTS_OFFSET, SPSC_MIN, Shape};
 
 /// The state of a ring at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,17 +63,18 @@ pub(super) fn state(file: &OwnedFd, size: u64) -> Option<RingState> {
 }
 
 fn parse(head: &[u8], size: u64) -> Option<RingState> {
-    if long(head, 0)? != MAGIC || word(head, 8)? != VERSION || long(head, 16)? != size {
+    if long(head, 0)? != MAGIC || long(head, 16)? != size {
         return None;
     }
     let (capacity, message_size, lanes) = (long(head, 32)?, word(head, 40)?, word(head, 44)?);
+    let version = word(head, 8)?;
     match word(head, 12)? {
-        1 => {
+        1 if version == Shape::Spsc.version() => {
             let used = long(head, SENT_AT)?.checked_sub(long(head, RECEIVED_AT)?);
             let used = used.filter(|&used| used <= capacity);
             Some(RingState { shape: RingShape::Spsc, capacity, message_size, lanes: 1, used })
         }
-        2 if lanes <= LANES_MAX && size >= SLOTS_OFFSET => {
+        2 if version == Shape::Mpmc.version() && lanes <= LANES_MAX && size >= SLOTS_OFFSET => {
             Some(RingState { shape: RingShape::Mpmc, capacity, message_size, lanes, used: None })
         }
         _ => None,
@@ -104,7 +105,8 @@ mod tests {
         let mut head = vec![0; HEAD];
         let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC.to_ne_bytes());
-        put(8, &VERSION.to_ne_bytes());
+        let version = if shape == 2 { Shape::Mpmc } else { Shape::Spsc }.version();
+        put(8, &version.to_ne_bytes());
         put(12, &shape.to_ne_bytes());
         put(16, &8192u64.to_ne_bytes());
         put(32, &4096u64.to_ne_bytes());

@@ -4,14 +4,23 @@ use super::primitive::{AtomicU32, AtomicU64, Ordering};
 
 /// The first word: "PIPCRING" in the machine's byte order when read as bytes.
 pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"PIPCRING");
-/// The version of the format that this crate speaks.
-pub(crate) const VERSION: u32 = 1;
 
 /// The shapes, as the header numbers them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
     Spsc = 1,
     Mpmc = 2,
+}
+
+impl Shape {
+    /// The version of its format that this crate speaks.
+    pub(crate) const fn version(self) -> u32 {
+        match self {
+            Self::Spsc => 1,
+            // 1 had slots that were a multiple of a cache line.
+            Self::Mpmc => 2,
+        }
+    }
 }
 
 /// Bit 0 of the flags: sleepers pay for publishers with `membarrier`.
@@ -69,6 +78,9 @@ pub(crate) const MESSAGE_MAX: u32 = 1 << 30;
 /// Bytes in front of the payload: of a record (spsc), of a slot (mpmc).
 pub(crate) const RECORD_HEADER: u64 = 8;
 pub(crate) const SLOT_HEADER: u64 = 16;
+/// What slots are a multiple of (mpmc): several short ones to a line of the cache, since lines
+/// that move between processors are what a message costs.
+pub(crate) const SLOT_ALIGN: u64 = 16;
 /// Where the slots start (mpmc).
 pub(crate) const SLOTS_OFFSET: u64 = 16 * 1024;
 
@@ -98,7 +110,7 @@ impl Geometry {
             return None;
         }
         let capacity = slots.max(2).checked_next_power_of_two()?;
-        let stride = (SLOT_HEADER + u64::from(max_len)).next_multiple_of(64);
+        let stride = (SLOT_HEADER + u64::from(max_len)).next_multiple_of(SLOT_ALIGN);
         let data_offset = SLOTS_OFFSET;
         let data = capacity.checked_mul(u64::from(lanes))?.checked_mul(stride)?;
         let size = data_offset.checked_add(data)?.checked_next_multiple_of(4096)?;
@@ -115,7 +127,7 @@ impl Geometry {
     }
 
     pub(crate) fn write(&self, to: &Preamble) {
-        to.version.store(VERSION, Ordering::Relaxed);
+        to.version.store(self.shape.version(), Ordering::Relaxed);
         to.shape.store(self.shape as u32, Ordering::Relaxed);
         to.size.store(self.size, Ordering::Relaxed);
         to.data_offset.store(self.data_offset, Ordering::Relaxed);
@@ -133,11 +145,11 @@ impl Geometry {
         if from.magic.load(Ordering::Acquire) != MAGIC {
             return Err("it does not start with a ring's magic number");
         }
-        if from.version.load(Ordering::Relaxed) != VERSION {
-            return Err("it is a ring of another format version");
-        }
         if from.shape.load(Ordering::Relaxed) != shape as u32 {
             return Err("it is a ring of another shape");
+        }
+        if from.version.load(Ordering::Relaxed) != shape.version() {
+            return Err("it is a ring of another format version");
         }
         let flags = from.flags.load(Ordering::Relaxed);
         if flags & !ASYMMETRIC != 0 {
@@ -194,6 +206,23 @@ mod tests {
             preamble.capacity.store(3, Ordering::Relaxed);
             assert!(Geometry::read(&preamble, geometry.shape, geometry.size).is_err());
         }
+    }
+
+    #[test]
+    fn a_ring_of_the_other_shapes_version_is_refused() {
+        let geometry = Geometry::mpmc(10, 100, 3, false).unwrap();
+        let preamble = Preamble::default();
+        geometry.write(&preamble);
+        preamble.version.store(Shape::Spsc.version(), Ordering::Relaxed);
+        let refused = Geometry::read(&preamble, Shape::Mpmc, geometry.size);
+        assert_eq!(refused, Err("it is a ring of another format version"));
+    }
+
+    #[test]
+    fn short_slots_share_lines() {
+        let strides =
+            [0, 1, 16, 64, 112, 113].map(|len| Geometry::mpmc(8, len, 1, true).unwrap().stride);
+        assert_eq!(strides, [16, 32, 32, 80, 128, 144]);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl<E> Options<E> {
     /// Sets how many bytes a message may have; 240 by default. A ring that exists has to have
     /// the same.
     ///
-    /// Every message takes that much memory, and 16 bytes, up to a multiple of 64.
+    /// Every message takes that much memory, and 16 bytes, up to a multiple of 16.
     #[must_use]
     pub fn message_size(mut self, bytes: usize) -> Self {
         self.message_size = Some(bytes);

@@ -22,7 +22,7 @@ mod system {
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Slots {
         /// Invariant: points to `lanes << shift` slots of `stride` bytes that stay mapped while
-        /// the `Memory` lives, aligned to a page; `stride` is a multiple of 64 and has room
+        /// the `Memory` lives, aligned to a page; `stride` is a multiple of 16 and has room
         /// for the slot's header and `max_len` bytes.
         base: NonNull<u8>,
         shift: u32,
@@ -75,7 +75,7 @@ mod system {
     /// One slot.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Slot<'a> {
-        /// Invariant: points to a whole slot of `slots`, aligned to 64 bytes.
+        /// Invariant: points to a whole slot of `slots`, aligned to 16 bytes.
         base: NonNull<u8>,
         slots: &'a Slots,
     }
@@ -108,26 +108,27 @@ mod system {
             unsafe { self.base.add(SLOT_HEADER as usize) }
         }
 
-        /// Fetches the first two lines, for who will take the message by a copy: the first to be
+        /// Fetches the lines of a short message, for who will take it by a copy: the first to be
         /// written too, so that it does not come twice.
         #[inline(always)]
         pub(crate) fn expect_take(&self) {
-            fetch_to_write(self.base.as_ptr());
-            if self.slots.stride > LINE {
-                fetch(self.base.as_ptr().wrapping_add(LINE));
-            }
+            let start = self.base.as_ptr();
+            fetch_to_write(start);
+            fetch(start.wrapping_add(self.slots.stride.min(2 * LINE) - 1));
         }
 
         /// Takes what lines a message of `len` bytes has besides the first, to be written, so
         /// that they come at the same time as that.
         #[inline(always)]
         pub(crate) fn expect_write(&self, len: usize) {
-            let end = len.min(self.slots.max_len.min(EXPECTED_MAX)) + SLOT_HEADER as usize;
+            let len = len.min(self.slots.max_len).min(EXPECTED_MAX);
+            let end = SLOT_HEADER as usize + len;
             let mut at = LINE;
             while at < end {
                 fetch_to_write(self.base.as_ptr().wrapping_add(at));
                 at += LINE;
             }
+            fetch_to_write(self.base.as_ptr().wrapping_add(end - 1));
         }
 
         /// Writes the message; what is longer than a slot is cut.
