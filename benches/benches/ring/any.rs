@@ -2,7 +2,7 @@
 //! those that `wait_any` is given, and as the last of eight.
 
 use posix_ipc::ring::spsc;
-use posix_ipc::{Cleanup, Name, Semaphore, Waitable, wait_any};
+use posix_ipc::{Name, Semaphore, Waitable, wait_any};
 
 use crate::channel::{Channel, Side, Spsc};
 
@@ -20,11 +20,7 @@ pub(crate) struct AnyOf {
 impl AnyOf {
     fn with(base: &str, side: Side, others: usize) -> Self {
         let (sender, receiver) = Spsc::with(base, side, 1 << 20, true).into_ends();
-        let idle = |_| {
-            let semaphore = Semaphore::options().mode(posix_ipc::OpenMode::CreateNew);
-            let semaphore = semaphore.cleanup(Cleanup::Creator).open(Name::unique("bench-any"));
-            semaphore.expect("a new semaphore")
-        };
+        let idle = |_| Semaphore::create(Name::unique("bench-any"), 0).expect("a new semaphore");
         Self { sender, receiver, others: (0..others).map(idle).collect() }
     }
 
