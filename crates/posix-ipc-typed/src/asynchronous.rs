@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use posix_ipc::mq::{AsyncMessageQueue, Priority};
 use posix_ipc::{Error, MessageQueue, OpenMode};
 
+use crate::frame::Fragment;
 use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::large::Published;
 use crate::message::{DecodeOwned, Message};
@@ -64,6 +65,12 @@ pub(crate) struct Progress {
 }
 
 impl Outbox<Frames> {
+    /// Leaves to its user when a payload by reference has been sent.
+    pub(crate) fn deferred(mut self) -> Self {
+        self.deferred = true;
+        self
+    }
+
     /// Makes the frames of a value, which then wait to be sent.
     pub(crate) fn queue<T: Message>(
         &mut self,
@@ -74,10 +81,11 @@ impl Outbox<Frames> {
         self.transport.waiting.clear();
         self.send(value, None, priority, Wait::Never)?;
         // Only of parts, of which there are more, it matters how much has been sent.
-        let overhead = self.part_overhead(&T::SCHEMA);
+        let part = Fragment { sender: 0, total: 0, offset: 0 };
+        let overhead = self.frame().fragment(part).overhead(&T::SCHEMA);
         let frames = self.transport.waiting.iter();
         let length = frames.map(|(frame, _)| frame.len().saturating_sub(overhead)).sum();
-        Ok(Progress { sent: 0, length, overhead, published: self.take_published() })
+        Ok(Progress { sent: 0, length, overhead, published: self.published.take() })
     }
 }
 

@@ -24,8 +24,8 @@ pub(crate) struct Outbox<S> {
     /// From how many bytes on a payload goes by reference, and with which permissions.
     by_reference: Option<(usize, u32)>,
     /// Whether frames only wait to be sent, so that a payload by reference is ours until they were.
-    deferred: bool,
-    published: Option<Published>,
+    pub(crate) deferred: bool,
+    pub(crate) published: Option<Published>,
     /// Only ever grows, so that it is seldom zeroed.
     buffer: Vec<u8>,
     /// Whose head stands at the front of the buffer. Invariant: that head has the sequence of the
@@ -58,17 +58,6 @@ impl<S: SendFrames> Outbox<S> {
             buffer: Vec::new(),
             ready: None,
         }
-    }
-
-    /// For a transport that only keeps frames: see [`take_published`](Self::take_published).
-    pub(crate) fn deferred(mut self) -> Self {
-        self.deferred = true;
-        self
-    }
-
-    /// The payload of the last message, if it went by reference and its frames are still to be sent.
-    pub(crate) fn take_published(&mut self) -> Option<Published> {
-        self.published.take()
     }
 
     /// What every frame carries.
@@ -177,6 +166,8 @@ impl<S: SendFrames> Outbox<S> {
     ) -> Result<(), SendError> {
         if let Some((_, permissions)) = self.by_reference.filter(|(from, _)| payload.len() >= *from)
         {
+            // One that was never sent is removed.
+            drop(self.published.take());
             let published = Published::new(payload, permissions).map_err(SendError::Large)?;
             self.send_parts(
                 schema,
@@ -192,12 +183,6 @@ impl<S: SendFrames> Outbox<S> {
             return Ok(());
         }
         self.send_parts(schema, options, payload, priority, wait)
-    }
-
-    /// How many bytes of a frame come before the payload if it is a part of a message.
-    pub(crate) fn part_overhead(&self, schema: &Schema) -> usize {
-        let part = Fragment { sender: 0, total: 0, offset: 0 };
-        self.frame.fragment(part).overhead(schema)
     }
 
     fn send_parts(
