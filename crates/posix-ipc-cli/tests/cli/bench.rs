@@ -46,6 +46,16 @@ fn sizes_that_cannot_be_measured_are_wrong_usage() {
 }
 
 #[test]
+fn a_plot_that_cannot_be_written_is_told_before_anything_is_measured() {
+    let _watchdog = testutil::watchdog::watchdog(60);
+    let run = pipc(&["bench", "mq", "--duration", "1h", "--plot", "/no/such/plot.svg"]).status(3);
+    assert_eq!(
+        run.stderr,
+        "pipc: cannot write /no/such/plot.svg: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
 fn ctrl_c_leaves_nothing() {
     let mut bench = command(&["bench", "mq", "sem", "ring", "--duration", "1h"]);
     bench.stdin(Stdio::null());

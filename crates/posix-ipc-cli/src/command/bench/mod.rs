@@ -89,6 +89,9 @@ pub(crate) fn run(args: &BenchArgs, out: &mut Out) -> Outcome {
     if args.duration < Duration::from_millis(1) {
         return Err(Failure::usage("a measurement takes at least a millisecond"));
     }
+    if let Some(path) = &args.plot {
+        plot::check(path)?;
+    }
     let what = if args.what.is_empty() { ALL.as_slice() } else { args.what.as_slice() };
     let mut reports = Vec::new();
     for &what in what {

@@ -1,6 +1,8 @@
 //! The latencies as an SVG file: for each kind, which share of the round trips took at most how
 //! long.
 
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::Path;
 
 use plotters::prelude::*;
@@ -12,14 +14,26 @@ use crate::output::fine;
 const SIZE: (u32, u32) = (900, 520);
 const STEPS: u32 = 400;
 
-pub(super) fn draw(reports: &[Report], path: &Path) -> Outcome {
-    try_draw(reports, path).map_err(|error| {
-        Failure::said(Status::Failed, format!("cannot draw {}: {error}", path.display()))
-    })
+/// Whether the file can be written, which should be known before anything is measured.
+pub(super) fn check(path: &Path) -> Outcome {
+    OpenOptions::new().append(true).create(true).open(path).map_err(failed(path))?;
+    Ok(())
 }
 
-fn try_draw(reports: &[Report], path: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let root = SVGBackend::new(path, SIZE).into_drawing_area();
+pub(super) fn draw(reports: &[Report], path: &Path) -> Outcome {
+    let mut picture = String::new();
+    try_draw(reports, &mut picture).map_err(|error| {
+        Failure::said(Status::Failed, format!("cannot draw {}: {error}", path.display()))
+    })?;
+    fs::write(path, picture).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    Failure::io(format!("write {}", path.display()))
+}
+
+fn try_draw(reports: &[Report], picture: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let root = SVGBackend::with_string(picture, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let least = reports.iter().map(|report| report.latency.min()).min().unwrap_or(1).max(10);
     let most = reports.iter().map(|report| report.latency.value_at_quantile(0.999)).max();
