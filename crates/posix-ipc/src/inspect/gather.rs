@@ -60,6 +60,10 @@ pub(super) fn gather<T: Send>(
         let start = |_| thread::Builder::new().spawn_scoped(scope, work).ok();
         // There may be a limit to threads: then there are fewer.
         let helpers: Vec<_> = (1..threads_for(entries)).map_while(start).collect();
+        if !helpers.is_empty() {
+            // Lets them go to sleep; they may wait for this very processor.
+            thread::yield_now();
+        }
         let mut lot = Lot::with_capacity(LOT);
         let read = place.each_entry(&directory, |entry, file_type, _| {
             // Only files are objects; nothing else is even looked at.
