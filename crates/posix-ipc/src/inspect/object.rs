@@ -150,3 +150,14 @@ fn time(seconds: impl TryInto<u64>, nanoseconds: impl TryInto<u64>) -> SystemTim
 pub(super) fn identity(stat: &Stat) -> Identity {
     Identity::new(stat.st_dev as u64, stat.st_ino as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn an_object_is_small_whatever_its_kind_has() {
+        assert!(size_of::<Object>() <= 136, "{}", size_of::<Object>());
+    }
+}
