@@ -38,6 +38,8 @@ const HEAD: usize = 512;
 /// Where an spsc ring says up to where was sent, and received.
 const SENT_AT: usize = 128;
 const RECEIVED_AT: usize = 384;
+/// Where its sender began it anew, if that is further.
+const RESTARTED_AT: usize = 144;
 /// Where the lanes of an mpmc ring say so, and how long each is.
 const LANES_AT: u64 = 4096;
 const LANE: usize = 256;
@@ -70,8 +72,11 @@ fn parse(head: &[u8], size: u64) -> Option<RingState> {
     let version = word(head, 8)?;
     match word(head, 12)? {
         1 if version == Shape::Spsc.version() => {
-            let used = long(head, SENT_AT)?.checked_sub(long(head, RECEIVED_AT)?);
-            let used = used.filter(|&used| used <= capacity);
+            let (sent, received) = (long(head, SENT_AT)?, long(head, RECEIVED_AT)?);
+            // One that is ahead of what was sent is not told yet.
+            let restarted = long(head, RESTARTED_AT)?;
+            let start = if restarted <= sent { received.max(restarted) } else { received };
+            let used = sent.checked_sub(start).filter(|&used| used <= capacity);
             Some(RingState { shape: RingShape::Spsc, capacity, message_size, lanes: 1, used })
         }
         2 if version == Shape::Mpmc.version() && lanes <= LANES_MAX && size >= SLOTS_OFFSET => {

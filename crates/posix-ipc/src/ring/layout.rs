@@ -16,7 +16,8 @@ impl Shape {
     /// The version of its format that this crate speaks.
     pub(crate) const fn version(self) -> u32 {
         match self {
-            Self::Spsc => 1,
+            // 1 had records of padding, and no `restart`.
+            Self::Spsc => 2,
             // 1 had slots that were a multiple of a cache line.
             Self::Mpmc => 2,
         }

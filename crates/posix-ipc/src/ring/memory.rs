@@ -82,7 +82,7 @@ mod system {
 
     impl Short {
         /// Bytes that it has room for.
-        pub(crate) const LEN: usize = 112;
+        pub(crate) const LEN: usize = 104;
 
         fn start(&self) -> NonNull<u8> {
             NonNull::from(&self.0).cast()

@@ -12,8 +12,8 @@ import sys
 import time
 
 MAGIC = b"PIPCRING"
-DATA, PADDING = 0x52454331, 0x50414431
-TAIL, LATEST, HEAD, TAKEN = 128, 136, 256, 384
+DATA = 0x52454331
+TAIL, LATEST, RESTART, HEAD, TAKEN = 128, 136, 144, 256, 384
 RECEIVER_SLEEPS, SENDER_SLEEPS = 512, 640
 SENDER_SEAT, RECEIVER_SEAT = 768, 896
 LOCKS = 2048
@@ -35,7 +35,7 @@ class Ring:
         os.close(fd)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
-        assert (magic, version, shape) == (MAGIC, 1, 1), "no spsc ring of version 1"
+        assert (magic, version, shape) == (MAGIC, 2, 1), "no spsc ring of version 2"
         assert size == len(self.map) == offset + capacity
         self.offset, self.capacity = offset, capacity
         self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
@@ -45,6 +45,8 @@ class Ring:
         self.store32(self.seat, self.load32(self.seat) + 1)
         if seat == 0:
             self.store(LATEST, 0)  # no copies of messages are kept beside the tail
+            if 0 < self.load(RESTART) - self.load(TAIL) <= self.capacity:
+                self.store(RESTART, self.load(TAKEN))
         self.wake_peer()
 
     def close(self):
@@ -82,11 +84,19 @@ class Ring:
         self.map[start : start + first] = data[:first]
         self.map[self.offset : self.offset + length - first] = data[first:]
 
+    def next(self, position):
+        """Where to go on: the sender may have begun anew."""
+        restart = self.load(RESTART)
+        return restart if 0 < restart - position <= self.capacity else position
+
     def send(self, message):
         size = (8 + len(message) + 7) & ~7
         tail = self.load(TAIL)
         while tail + size - self.load(TAKEN) > self.capacity:
             time.sleep(0.0001)
+        if tail == self.load(TAKEN) and tail % self.capacity and len(message) > 400:
+            tail += self.capacity - tail % self.capacity
+            self.store(RESTART, tail)
         self.copy(tail, struct.pack("II", len(message), DATA))
         self.copy(tail + 8, message)
         self.store(TAIL, tail + size)
@@ -96,10 +106,8 @@ class Ring:
         head = self.load(TAKEN)
         while self.load(TAIL) == head:
             time.sleep(0.0001)
+        head = self.next(head)
         length, kind = struct.unpack("II", self.copy(head, length=8))
-        if kind == PADDING:
-            head += length
-            length, kind = struct.unpack("II", self.copy(head, length=8))
         assert kind == DATA, hex(kind)
         message = self.copy(head + 8, length=length)
         head += (8 + length + 7) & ~7
@@ -112,7 +120,7 @@ class Ring:
 def create(name, capacity):
     """Complete under a name of its own, then given its name."""
     path = "/dev/shm/" + name.lstrip("/")
-    header = struct.pack("8sIIQQQIIII", MAGIC, 1, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    header = struct.pack("8sIIQQQIIII", MAGIC, 2, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
     with open(path + ".new", "xb") as file:
         file.write(header.ljust(4096 + capacity, b"\0"))
     os.link(path + ".new", path)

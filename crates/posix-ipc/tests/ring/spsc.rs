@@ -59,6 +59,33 @@ fn a_full_ring_says_so_and_takes_more_after_one_message_was_taken() {
     assert_eq!(sender.try_send(&[7; 92]), Err(SendError::Full));
 }
 
+/// An empty ring may be begun anew, which must cost no room.
+#[test]
+fn a_ring_that_was_emptied_holds_its_whole_capacity_again() {
+    for len in [1, 64, 504, 1000, 1016, 4088, 5000, 20_000, 800_000] {
+        let (mut sender, mut receiver) = spsc::pair(2 << 20).unwrap();
+        let message = bytes(1, len);
+        let fit = sender.capacity() / ((len + 15) & !7);
+        let mut buffer = vec![0; len];
+        for round in 0..3 {
+            for _ in 0..round {
+                sender.send(&message).unwrap();
+                receiver.receive(&mut buffer).unwrap();
+                assert_eq!(receiver.try_receive(&mut buffer).unwrap(), None);
+            }
+            let count = (0..).take_while(|_| sender.try_send(&message).is_ok()).count();
+            assert_eq!(count, fit, "{len} bytes, round {round}");
+            assert_eq!(sender.backlog().unwrap(), receiver.backlog().unwrap());
+            for _ in 0..count {
+                assert_eq!(receiver.receive(&mut buffer).unwrap(), len);
+                assert_eq!(buffer, message);
+            }
+            assert_eq!(receiver.try_receive(&mut buffer).unwrap(), None);
+            assert_eq!(sender.backlog().unwrap(), 0);
+        }
+    }
+}
+
 #[test]
 fn a_message_over_the_longest_is_refused_and_harms_nothing() {
     let (mut sender, mut receiver) = spsc::pair(4096).unwrap();

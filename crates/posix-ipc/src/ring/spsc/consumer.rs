@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::producer::record_size;
-use super::record::{DATA, Head, PADDING};
+use super::record::{DATA, Head};
 use super::shared::{End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
@@ -42,12 +42,14 @@ impl Consumer {
             return Err(corrupt("tail", offset::TAIL, tail));
         }
         let taken = header.taken.0.load(Ordering::Acquire);
-        if taken % 8 != 0 || tail.wrapping_sub(taken) > shared.region().size() {
+        let capacity = shared.region().size();
+        let head = if tail == taken { taken } else { header.tail.0.next(taken, capacity) };
+        if head % 8 != 0 || tail.wrapping_sub(head) > capacity {
             return Err(corrupt("taken", offset::TAKEN, taken));
         }
         // A predecessor may have died between the two.
         header.head.0.store(taken, Ordering::Release);
-        Ok(Self { shared, head: taken, tail, published: taken, served: 0, is_long: false })
+        Ok(Self { shared, head, tail, published: head, served: 0, is_long: false })
     }
 
     /// Whether records are known to be there, without a look at the sender's line.
@@ -62,10 +64,7 @@ impl Consumer {
         if !self.has_known() && !self.refresh()? {
             return Ok(None);
         }
-        let mut head = self.head_of(self.head);
-        if head.kind == PADDING {
-            head = self.skip(u64::from(head.len))?;
-        }
+        let head = Head::of_word(self.shared.region().load(self.head));
         // Both are below 2^33, so that the sum is exact.
         let available = self.tail.wrapping_sub(self.head);
         if head.kind != DATA || record_size(head.len as usize) > available {
@@ -90,27 +89,25 @@ impl Consumer {
         Some(len)
     }
 
-    #[inline(always)]
-    fn head_of(&self, position: u64) -> Head {
-        Head::of_word(self.shared.region().load(position))
-    }
-
-    /// Steps over padding; behind it a record with a payload has to follow.
-    fn skip(&mut self, bytes: u64) -> Result<Head, Corrupt> {
-        let available = self.tail.wrapping_sub(self.head);
-        if bytes % 8 != 0 || bytes == 0 || bytes >= available {
-            return Err(self.bad_record(Head::padding(bytes)));
-        }
-        let to = self.head.wrapping_add(bytes);
-        self.head = to;
-        Ok(self.head_of(to))
-    }
-
     #[cold]
     fn bad_record(&self, head: Head) -> Corrupt {
         let region = self.shared.region().size();
         // The data region starts at the page that the header ends with; told relative to it.
         corrupt("head of record (offset in the data region)", self.head % region, head.to_word())
+    }
+
+    /// Where the next record starts, if the sender's index is `tail` and not where we are.
+    #[inline(always)]
+    fn next(&self, tail: u64) -> Result<u64, Corrupt> {
+        let capacity = self.shared.region().size();
+        let head = self.shared.header().tail.0.next(self.head, capacity);
+        if head % 8 != 0 || head != self.head && tail.wrapping_sub(head) > capacity {
+            return Err(corrupt("restart", offset::RESTART, head));
+        }
+        if tail % 8 != 0 || tail.wrapping_sub(head) > capacity {
+            return Err(corrupt("tail", offset::TAIL, tail));
+        }
+        Ok(head)
     }
 
     /// Looks at the sender's index; whether there is news.
@@ -124,9 +121,10 @@ impl Consumer {
             }
             return Ok(false);
         }
-        if tail % 8 != 0 || tail.wrapping_sub(self.head) > self.shared.region().size() {
-            return Err(corrupt("tail", offset::TAIL, tail));
-        }
+        let head = self.next(tail)?;
+        // What was skipped holds nothing: the sender knows that, and need not be told.
+        self.published = self.published.wrapping_add(head.wrapping_sub(self.head));
+        self.head = head;
         self.tail = tail;
         Ok(true)
     }
@@ -172,9 +170,7 @@ impl Consumer {
     /// Bytes that are published and not received.
     pub(crate) fn backlog(&mut self) -> Result<u64, Corrupt> {
         let tail = self.shared.header().tail.0.tail.load(Ordering::Acquire);
-        if tail % 8 != 0 || tail.wrapping_sub(self.head) > self.shared.region().size() {
-            return Err(corrupt("tail", offset::TAIL, tail));
-        }
-        Ok(tail.wrapping_sub(self.head))
+        let head = if tail == self.head { tail } else { self.next(tail)? };
+        Ok(tail.wrapping_sub(head))
     }
 }

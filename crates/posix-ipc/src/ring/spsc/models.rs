@@ -121,6 +121,82 @@ fn a_full_ring_wraps_and_wakes_its_sender() {
     });
 }
 
+/// As `send`, of three words, for which an empty ring is begun anew.
+fn send_long(producer: &mut Producer, word: u64) {
+    let bed = SeatBed { shared: std::sync::Arc::clone(&producer.shared), end: End::Sender };
+    let room = match producer.room(24, Look::Cheap).unwrap() {
+        Some(room) => room,
+        None => sleep(&bed, || producer.room(24, Look::Exact)),
+    };
+    producer.shared.region().store(room.position + RECORD_HEADER, word);
+    producer.commit(room, 24);
+    producer.publish();
+}
+
+#[test]
+fn a_ring_that_begins_anew_loses_nothing_and_no_wake() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            for word in 1..4 {
+                send_long(&mut producer, word);
+            }
+        });
+        for word in 1..4 {
+            assert_eq!(receive(&mut consumer), word);
+        }
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_new_sender_forgets_a_new_beginning_that_a_dead_one_had_not_told_of() {
+    model(|| {
+        let shared = ring(64);
+        let mut first = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared.clone()).unwrap();
+        let senders = thread::spawn(move || {
+            send_long(&mut first, 1);
+            // Begun anew if the receiver was there meanwhile, and never published.
+            let room = first.room(24, Look::Cheap).unwrap().expect("half of it is free");
+            first.shared.region().store(room.position + RECORD_HEADER, 99);
+            first.commit(room, 24);
+            drop(first);
+            let mut second = Producer::attach(shared).unwrap();
+            send(&mut second, 2);
+            send_long(&mut second, 3);
+        });
+        for word in 1..4 {
+            assert_eq!(receive(&mut consumer), word);
+        }
+        senders.join().unwrap();
+    });
+}
+
+#[test]
+fn a_new_receiver_follows_to_where_the_ring_began_anew() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut first = Consumer::attach(shared.clone()).unwrap();
+        let sender = thread::spawn(move || {
+            for word in 1..4 {
+                send_long(&mut producer, word);
+            }
+        });
+        assert_eq!(receive(&mut first), 1);
+        // It may find the new beginning, and dies before it takes anything there.
+        let _ = first.peek().unwrap();
+        drop(first);
+        let mut second = Consumer::attach(shared).unwrap();
+        assert_eq!(receive(&mut second), 2);
+        assert_eq!(receive(&mut second), 3);
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn a_batch_is_seen_as_a_whole() {
     model(|| {

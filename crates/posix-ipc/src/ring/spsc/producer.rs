@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::{Head, PADDING};
+use super::record::Head;
 use super::shared::{End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
@@ -11,7 +11,7 @@ use crate::ring::primitive::Ordering;
 /// Lengths for which an empty ring is begun anew at its start, so that a dialogue stays on the
 /// same hot lines: below, the look at the other side's line costs more than it brings, above,
 /// the lines are better taken from the shared cache.
-const REWIND: std::ops::Range<u64> = 512..6 * 1024;
+const REWIND: std::ops::Range<u64> = if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
 /// How many records a stream writes between two looks whether the ring is empty.
 const LOOK_EVERY: u32 = 32;
@@ -23,8 +23,8 @@ pub(crate) struct Room {
     pub(crate) position: u64,
     /// Bytes of its payload.
     pub(crate) len: usize,
-    /// Bytes to skip in front of it, up to the start of the region.
-    padding: u64,
+    /// Whether the ring is begun anew with it.
+    restarts: bool,
 }
 
 /// At which of the receiver's indices to look for room.
@@ -57,11 +57,19 @@ impl Producer {
             return Err(corrupt("tail", offset::TAIL, tail));
         }
         // `head` lags behind, and with it what was seen of it by a predecessor.
-        let head = shared.header().taken.0.load(Ordering::Acquire);
-        if head % 8 != 0 || tail.wrapping_sub(head) > shared.region().size() {
-            return Err(corrupt("taken", offset::TAKEN, head));
+        let taken = shared.header().taken.0.load(Ordering::Acquire);
+        let (publication, capacity) = (&shared.header().tail.0, shared.region().size());
+        let next = publication.next(taken, capacity);
+        // A predecessor may have begun anew and died before it told of it.
+        let is_told = tail.wrapping_sub(next) <= capacity;
+        let head = if is_told { next } else { taken };
+        if head % 8 != 0 || tail.wrapping_sub(head) > capacity {
+            return Err(corrupt("taken", offset::TAKEN, taken));
         }
-        shared.header().tail.0.forget();
+        if !is_told {
+            publication.restart_at(taken);
+        }
+        publication.forget();
         Ok(Self { shared, tail, published: tail, head, looks: 0 })
     }
 
@@ -78,20 +86,21 @@ impl Producer {
     #[inline]
     pub(crate) fn room(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
         let size = record_size(len);
-        let mut padding = 0;
         if REWIND.contains(&size) || REWIND_LARGE.contains(&size) {
-            padding = self.rewind(size)?;
+            if let Some(position) = self.rewind()? {
+                return Ok(Some(Room { position, len, restarts: true }));
+            }
         }
-        if self.free() < padding + size {
+        if self.free() < size {
             self.refresh()?;
-            if self.free() < padding + size && look == Look::Exact {
+            if self.free() < size && look == Look::Exact {
                 self.refresh_exactly()?;
             }
-            if self.free() < padding + size {
+            if self.free() < size {
                 return Ok(None);
             }
         }
-        Ok(Some(Room { position: self.tail.wrapping_add(padding), len, padding }))
+        Ok(Some(Room { position: self.tail, len, restarts: false }))
     }
 
     #[inline(always)]
@@ -99,23 +108,22 @@ impl Producer {
         self.capacity() - self.tail.wrapping_sub(self.head)
     }
 
-    /// How much to skip so that the record starts the region anew, if the ring is empty.
-    fn rewind(&mut self, size: u64) -> Result<u64, Corrupt> {
+    /// Where the region starts anew, if the ring is empty and is not at its start already.
+    fn rewind(&mut self) -> Result<Option<u64>, Corrupt> {
         if self.looks > 0 {
             self.looks -= 1;
-            return Ok(0);
+            return Ok(None);
         }
-        let to_start = self.capacity() - (self.tail & (self.capacity() - 1));
-        if to_start == self.capacity() {
-            return Ok(0);
+        let from_start = self.tail & (self.capacity() - 1);
+        if from_start == 0 {
+            return Ok(None);
         }
         self.refresh()?;
         if self.head != self.tail {
             self.looks = LOOK_EVERY;
-            return Ok(0);
+            return Ok(None);
         }
-        let fits = to_start + size <= self.capacity();
-        Ok(if fits { to_start } else { 0 })
+        Ok(Some(self.tail.wrapping_sub(from_start).wrapping_add(self.capacity())))
     }
 
     fn refresh(&mut self) -> Result<(), Corrupt> {
@@ -135,7 +143,7 @@ impl Producer {
     /// One that lags behind what was seen before is no news: `head` lags behind `taken`.
     #[inline(always)]
     fn check(&self, index: u64) -> Option<u64> {
-        // `taken` is at most a region behind, and `head` at most one and an eighth behind that.
+        // `taken` is at most a region behind, or two with a restart, and `head` an eighth behind that.
         if index % 8 != 0 || self.published.wrapping_sub(index) > 4 * self.capacity() {
             return None;
         }
@@ -147,11 +155,12 @@ impl Producer {
     #[inline]
     pub(crate) fn commit(&mut self, room: Room, len: usize) {
         debug_assert!(len <= room.len);
-        let region = self.shared.region();
-        if room.padding != 0 {
-            region.store(self.tail, Head::padding(room.padding).to_word());
+        if room.restarts {
+            // All before it has been received, so that nothing of it need be kept.
+            self.shared.header().tail.0.restart_at(room.position);
+            self.head = room.position;
         }
-        region.store(room.position, Head::data(len).to_word());
+        self.shared.region().store(room.position, Head::data(len).to_word());
         self.tail = room.position.wrapping_add(record_size(len));
     }
 
@@ -201,5 +210,3 @@ impl Producer {
 pub(crate) fn record_size(len: usize) -> u64 {
     (len as u64 + RECORD_HEADER + 7) & !7
 }
-
-const _: () = assert!(PADDING != 0);

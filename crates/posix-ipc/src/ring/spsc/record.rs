@@ -2,8 +2,6 @@
 
 /// A record with a payload.
 pub(crate) const DATA: u32 = 0x5245_4331;
-/// Bytes to skip, head included; a record with a payload follows.
-pub(crate) const PADDING: u32 = 0x5041_4431;
 
 /// What stands in front of a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,10 +14,6 @@ impl Head {
     #[inline(always)]
     pub(crate) fn data(len: usize) -> Self {
         Self { kind: DATA, len: len as u32 }
-    }
-
-    pub(crate) fn padding(bytes: u64) -> Self {
-        Self { kind: PADDING, len: bytes as u32 }
     }
 
     #[inline(always)]

@@ -42,7 +42,8 @@ unsafe impl AtomicHeader for Header {}
 const _: () = {
     assert!(std::mem::offset_of!(Header, tail) == 128);
     assert!(std::mem::offset_of!(Publication, latest) == 8);
-    assert!(std::mem::offset_of!(Publication, copy) == 16);
+    assert!(std::mem::offset_of!(Publication, restart) == 16);
+    assert!(std::mem::offset_of!(Publication, copy) == 24);
     assert!(size_of::<Publication>() == 128);
     assert!(LATEST as u64 <= LEN_MASK);
     assert!(std::mem::offset_of!(Header, head) == 256);
@@ -66,6 +67,9 @@ pub(crate) struct Publication {
     /// Whose copy stands here, as [`tag`] says it. Zero, which is nobody's, while the copy is
     /// written and before the first.
     latest: AtomicU64,
+    /// Where a receiver goes on that has come to an earlier position: the sender has begun an empty
+    /// ring anew. At or before its position, nothing.
+    restart: AtomicU64,
     copy: Short,
 }
 
@@ -92,6 +96,20 @@ impl Publication {
     #[inline(always)]
     pub(crate) fn forget(&self) {
         self.latest.store(0, Ordering::Relaxed);
+    }
+
+    /// Begins the ring anew at `position`, ahead of `tail`, which is to tell of it.
+    pub(crate) fn restart_at(&self, position: u64) {
+        self.restart.store(position, Ordering::Relaxed);
+    }
+
+    /// Where somebody at `position` goes on, having read a `tail` that is ahead of it: there, or where
+    /// the sender began anew. It is at most `capacity` ahead, but not otherwise to be trusted.
+    #[inline(always)]
+    pub(crate) fn next(&self, position: u64, capacity: u64) -> u64 {
+        let restart = self.restart.load(Ordering::Relaxed);
+        let ahead = restart.wrapping_sub(position);
+        if ahead.wrapping_sub(1) < capacity { restart } else { position }
     }
 
     /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here,
@@ -280,6 +298,7 @@ pub(crate) fn corrupt(what: &'static str, offset: u64, found: u64) -> Corrupt {
 /// Offsets of the words that errors name.
 pub(crate) mod offset {
     pub(crate) const TAIL: u64 = 128;
+    pub(crate) const RESTART: u64 = 144;
     pub(crate) const HEAD: u64 = 256;
     pub(crate) const TAKEN: u64 = 384;
 }
