@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::pace::Pace;
 use super::producer::record_size;
 use super::record::{DATA, Head};
 use super::shared::{End, LATEST, Shared, corrupt, offset};
@@ -29,6 +30,7 @@ pub(crate) struct Consumer {
     published: u64,
     /// Records since the last time that the ring was found empty.
     pub(crate) served: u32,
+    pace: Pace,
     /// Whether the last record was too long for a copy beside the index.
     is_long: bool,
 }
@@ -49,7 +51,15 @@ impl Consumer {
         }
         // A predecessor may have died between the two.
         header.head.0.store(taken, Ordering::Release);
-        Ok(Self { shared, head, tail, published: head, served: 0, is_long: false })
+        Ok(Self {
+            shared,
+            head,
+            tail,
+            published: head,
+            served: 0,
+            pace: Pace::default(),
+            is_long: false,
+        })
     }
 
     /// Whether records are known to be there, without a look at the sender's line.
@@ -58,10 +68,20 @@ impl Consumer {
         self.head != self.tail
     }
 
+    /// Before a look of somebody who has time.
+    #[inline(always)]
+    pub(crate) fn rest(&self) {
+        if !self.has_known() {
+            self.pace.rest();
+        }
+    }
+
     /// The next record, which stays there until it is released.
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<Option<Found>, Corrupt> {
-        if !self.has_known() && !self.refresh()? {
+        let is_news = !self.has_known();
+        if is_news && !self.refresh()? {
+            self.pace.none();
             return Ok(None);
         }
         let head = Head::of_word(self.shared.region().load(self.head));
@@ -69,6 +89,13 @@ impl Consumer {
         let available = self.tail.wrapping_sub(self.head);
         if head.kind != DATA || record_size(head.len as usize) > available {
             return Err(self.bad_record(head));
+        }
+        if is_news {
+            if record_size(head.len as usize) == available {
+                self.pace.single();
+            } else {
+                self.pace.several();
+            }
         }
         let payload = self.head.wrapping_add(RECORD_HEADER);
         Ok(Some(Found { payload, len: head.len as usize }))
@@ -85,6 +112,7 @@ impl Consumer {
         let tail = publication.tail.load(Ordering::Acquire);
         let len = publication.read(self.head, tail, buffer)?;
         self.tail = tail;
+        self.pace.single();
         self.release(Found { payload: self.head.wrapping_add(RECORD_HEADER), len });
         Some(len)
     }

@@ -174,6 +174,7 @@ impl Receiver {
     /// [`ReceiveError::PeerGone`] and [`ReceiveError::Corrupt`] as for [`receive`](Self::receive).
     #[inline]
     pub fn peek(&mut self) -> Result<Record<'_>, ReceiveError> {
+        self.consumer.rest();
         let found = match self.consumer.peek()? {
             Some(found) => found,
             None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
@@ -233,6 +234,7 @@ impl Receiver {
 
     /// The next message, if one comes until the deadline, which is only asked for if it has to wait.
     fn next(&mut self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Found>, ReceiveError> {
+        self.consumer.rest();
         match self.consumer.peek()? {
             Some(found) => Ok(Some(found)),
             None => self.wait(deadline()),
@@ -242,6 +244,7 @@ impl Receiver {
     /// Receives what is there, or comes while it is worth to spin for it.
     #[inline]
     fn receive_soon(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+        self.consumer.rest();
         if let Some(len) = self.try_receive(buffer)? {
             return Ok(Some(len));
         }
