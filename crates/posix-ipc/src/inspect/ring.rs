@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::pread;
 
-use crate::ring::layout::{MAGIC, SLOTS_OFFSET, SPSC_MIN, Shape};
+use crate::ring::layout::{MAGIC, SLOTS_OFFSET, SPSC_MIN, VERSION};
 
 /// The state of a ring at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,13 +65,12 @@ pub(super) fn state(file: &OwnedFd, size: u64) -> Option<RingState> {
 }
 
 fn parse(head: &[u8], size: u64) -> Option<RingState> {
-    if long(head, 0)? != MAGIC || long(head, 16)? != size {
+    if long(head, 0)? != MAGIC || word(head, 8)? != VERSION || long(head, 16)? != size {
         return None;
     }
     let (capacity, message_size, lanes) = (long(head, 32)?, word(head, 40)?, word(head, 44)?);
-    let version = word(head, 8)?;
     match word(head, 12)? {
-        1 if version == Shape::Spsc.version() => {
+        1 => {
             let (sent, received) = (long(head, SENT_AT)?, long(head, RECEIVED_AT)?);
             // One that is ahead of what was sent is not told yet.
             let restarted = long(head, RESTARTED_AT)?;
@@ -79,7 +78,7 @@ fn parse(head: &[u8], size: u64) -> Option<RingState> {
             let used = sent.checked_sub(start).filter(|&used| used <= capacity);
             Some(RingState { shape: RingShape::Spsc, capacity, message_size, lanes: 1, used })
         }
-        2 if version == Shape::Mpmc.version() && lanes <= LANES_MAX && size >= SLOTS_OFFSET => {
+        2 if lanes <= LANES_MAX && size >= SLOTS_OFFSET => {
             Some(RingState { shape: RingShape::Mpmc, capacity, message_size, lanes, used: None })
         }
         _ => None,
@@ -110,8 +109,7 @@ mod tests {
         let mut head = vec![0; HEAD];
         let mut put = |at: usize, bytes: &[u8]| head[at..at + bytes.len()].copy_from_slice(bytes);
         put(0, &MAGIC.to_ne_bytes());
-        let version = if shape == 2 { Shape::Mpmc } else { Shape::Spsc }.version();
-        put(8, &version.to_ne_bytes());
+        put(8, &VERSION.to_ne_bytes());
         put(12, &shape.to_ne_bytes());
         put(16, &8192u64.to_ne_bytes());
         put(32, &4096u64.to_ne_bytes());
@@ -123,6 +121,14 @@ mod tests {
     #[test]
     fn the_backlog_is_what_was_sent_and_not_received() {
         assert_eq!(parse(&head(1, 100, 40), 8192).unwrap().used, Some(60));
+        let restarted = |at: u64| {
+            let mut head = head(1, 100, 40);
+            head[RESTARTED_AT..RESTARTED_AT + 8].copy_from_slice(&at.to_ne_bytes());
+            parse(&head, 8192).unwrap().used
+        };
+        assert_eq!(restarted(80), Some(20), "what was skipped holds nothing");
+        assert_eq!(restarted(16), Some(60), "long ago");
+        assert_eq!(restarted(4096), Some(60), "not told yet");
     }
 
     #[test]

@@ -12,17 +12,8 @@ pub(crate) enum Shape {
     Mpmc = 2,
 }
 
-impl Shape {
-    /// The version of its format that this crate speaks.
-    pub(crate) const fn version(self) -> u32 {
-        match self {
-            // 1 had records of padding, and no `restart`.
-            Self::Spsc => 2,
-            // 1 had slots that were a multiple of a cache line.
-            Self::Mpmc => 2,
-        }
-    }
-}
+/// The version of the format. Version 1 had padding in spsc rings, and mpmc slots of whole lines.
+pub(crate) const VERSION: u32 = 2;
 
 /// Bit 0 of the flags: sleepers pay for publishers with `membarrier`.
 pub(crate) const ASYMMETRIC: u32 = 1;
@@ -128,7 +119,7 @@ impl Geometry {
     }
 
     pub(crate) fn write(&self, to: &Preamble) {
-        to.version.store(self.shape.version(), Ordering::Relaxed);
+        to.version.store(VERSION, Ordering::Relaxed);
         to.shape.store(self.shape as u32, Ordering::Relaxed);
         to.size.store(self.size, Ordering::Relaxed);
         to.data_offset.store(self.data_offset, Ordering::Relaxed);
@@ -149,7 +140,7 @@ impl Geometry {
         if from.shape.load(Ordering::Relaxed) != shape as u32 {
             return Err("it is a ring of another shape");
         }
-        if from.version.load(Ordering::Relaxed) != shape.version() {
+        if from.version.load(Ordering::Relaxed) != VERSION {
             return Err("it is a ring of another format version");
         }
         let flags = from.flags.load(Ordering::Relaxed);
@@ -210,11 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_of_the_other_shapes_version_is_refused() {
+    fn a_ring_of_another_version_is_refused() {
         let geometry = Geometry::mpmc(10, 100, 3, false).unwrap();
         let preamble = Preamble::default();
         geometry.write(&preamble);
-        preamble.version.store(Shape::Spsc.version(), Ordering::Relaxed);
+        preamble.version.store(VERSION - 1, Ordering::Relaxed);
         let refused = Geometry::read(&preamble, Shape::Mpmc, geometry.size);
         assert_eq!(refused, Err("it is a ring of another format version"));
     }
