@@ -292,6 +292,11 @@ impl SharedMemory {
         }
     }
 
+    /// Another handle of the same object and of the duty to its name.
+    pub(crate) fn share(&self) -> Self {
+        Self::from_object(Arc::clone(&self.object))
+    }
+
     /// Drops the handle, and tells what goes wrong with it.
     ///
     /// While mappings of it live, the name and the duty to it pass to them.

@@ -184,3 +184,16 @@ fn numbers_out_of_range_are_refused() {
         assert!(matches!(error, Error::OutOfRange { .. }), "{error}");
     }
 }
+
+#[test]
+fn closing_the_last_clone_removes_the_name() {
+    let name = unique("ring-close-many");
+    let sender = Sender::create(&*name, 4, 8).unwrap();
+    let (clone, receiver) = (sender.clone(), Receiver::open(&*name).unwrap());
+    assert_eq!(clone.identity().unwrap(), receiver.identity().unwrap());
+    sender.close().unwrap();
+    receiver.close().unwrap();
+    assert!(Receiver::open(&*name).is_ok(), "the creator's clone lives");
+    clone.close().unwrap();
+    assert!(Receiver::open(&*name).is_err());
+}

@@ -264,6 +264,25 @@ fn the_creator_removes_the_name_and_the_last_user_does() {
 }
 
 #[test]
+fn closing_tells_whether_the_name_could_be_removed() {
+    let name = unique("ring-close");
+    let sender = Sender::create(&*name, 4096).unwrap();
+    let receiver = Receiver::open(&*name).unwrap();
+    assert_eq!(sender.identity().unwrap(), receiver.identity().unwrap());
+    receiver.close().unwrap();
+    assert!(Receiver::open(&*name).is_ok(), "it had only opened the ring");
+    sender.close().unwrap();
+    let gone = Receiver::open(&*name).unwrap_err();
+    assert_eq!(gone.errno(), Some(rustix::io::Errno::NOENT), "the creator's end removed it");
+
+    let first = Sender::create(&*name, 4096).unwrap();
+    let second = Sender::options().mode(OpenMode::Replace).open(&*name).unwrap();
+    assert_ne!(first.identity().unwrap(), second.identity().unwrap());
+    first.close().unwrap();
+    assert!(Receiver::open(&*name).is_ok(), "the name means another ring by now");
+}
+
+#[test]
 fn a_ring_leaves_no_descriptors_and_no_mappings_behind() {
     let name = unique("leak");
     drop(Sender::create(&*name, 4096).unwrap());

@@ -13,6 +13,7 @@ use super::shared::Shared;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 use crate::priority::Priority;
@@ -450,6 +451,29 @@ impl Receiver {
     /// `ENOENT` if the name is gone or means another object.
     pub fn unlink_name(&self) -> Result<()> {
         self.participant.memory.unlink_name()
+    }
+
+    /// Which object the ring is, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the system does not tell.
+    pub fn identity(&self) -> Result<Identity> {
+        self.participant.memory.identity()
+    }
+
+    /// Drops this handle, and tells whether its [`Cleanup`](crate::Cleanup) worked.
+    ///
+    /// While clones of it live, the seat and the duty to the name pass to them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
+    /// caller's to remove.
+    pub fn close(self) -> Result<()> {
+        let memory = self.participant.memory.share();
+        drop(self);
+        memory.close()
     }
 }
 

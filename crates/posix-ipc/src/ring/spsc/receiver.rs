@@ -10,6 +10,7 @@ use super::options::Options;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
+use crate::identity::Identity;
 use crate::name::Name;
 use crate::open_mode::{Disposition, OpenMode};
 use crate::ring::error::{Corrupt, ReceiveError};
@@ -353,5 +354,26 @@ impl Receiver {
     /// `ENOENT` if the name is gone or means another object.
     pub fn unlink_name(&self) -> Result<()> {
         self.attachment.memory.unlink_name()
+    }
+
+    /// Which object the ring is, whatever its name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the system does not tell.
+    pub fn identity(&self) -> Result<Identity> {
+        self.attachment.memory.identity()
+    }
+
+    /// Drops this end, and tells whether its [`Cleanup`](crate::Cleanup) worked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
+    /// caller's to remove.
+    pub fn close(self) -> Result<()> {
+        let memory = self.attachment.memory.share();
+        drop(self);
+        memory.close()
     }
 }
