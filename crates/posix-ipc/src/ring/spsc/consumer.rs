@@ -91,11 +91,7 @@ impl Consumer {
             return Err(self.bad_record(head));
         }
         if is_news {
-            if record_size(head.len as usize) == available {
-                self.pace.single();
-            } else {
-                self.pace.several();
-            }
+            self.pace.news(record_size(head.len as usize), available);
         }
         let payload = self.head.wrapping_add(RECORD_HEADER);
         Ok(Some(Found { payload, len: head.len as usize }))

@@ -12,6 +12,9 @@ const PATIENCE_MAX: u32 = 4096;
 const REST: u32 = 4;
 /// The most: a few microseconds.
 const REST_MAX: u32 = 64;
+/// The longest record for which there is a rest: longer ones take their time, and are read better while
+/// they are in a cache.
+const SHORT: u64 = 2048;
 
 /// What a receiver learns from how many messages each look brings.
 ///
@@ -43,6 +46,18 @@ impl Pace {
         }
     }
 
+    /// A look brought `available` bytes of records, `first` of them the first one's.
+    #[inline(always)]
+    pub(crate) fn news(&mut self, first: u64, available: u64) {
+        if first > SHORT {
+            self.none();
+        } else if first == available {
+            self.single();
+        } else {
+            self.several();
+        }
+    }
+
     /// A look brought one message.
     #[inline(always)]
     pub(crate) fn single(&mut self) {
@@ -60,7 +75,7 @@ impl Pace {
 
     /// A look brought several.
     #[inline(always)]
-    pub(crate) fn several(&mut self) {
+    fn several(&mut self) {
         self.rest = (self.rest * 2).clamp(REST, REST_MAX);
         self.singles = 0;
         self.patience = PATIENCE;
@@ -89,6 +104,17 @@ mod tests {
         assert_eq!(pace.rest, 32);
         pace.none();
         assert_eq!(pace.rest, 0);
+    }
+
+    #[test]
+    fn long_messages_are_taken_without_a_rest() {
+        let mut pace = Pace::default();
+        for _ in 0..100 {
+            pace.news(SHORT + 8, 10 * SHORT);
+            assert_eq!(pace.rest, 0);
+        }
+        pace.news(SHORT, 10 * SHORT);
+        assert_eq!(pace.rest, REST);
     }
 
     #[test]
