@@ -1,10 +1,12 @@
 //! Rings beside their peers: two pinned processes, in one run with the bare hand-over of a cache
 //! line, the kernel's queue, a pipe, a Unix socket, ipc-channel, iceoryx2 (feature
-//! `iceoryx2`), and crossbeam between threads.
+//! `iceoryx2`), Boost.Interprocess (feature `boost`), and crossbeam between threads.
 //!
-//! `cargo bench --bench ring --features iceoryx2 [-- PART OF A NAME]`
+//! `cargo bench --bench ring --features iceoryx2,boost [-- PART OF A NAME]`
 
 mod any;
+#[cfg(feature = "boost")]
+mod boost;
 mod bridge;
 mod channel;
 mod peers;
@@ -60,6 +62,8 @@ macro_rules! with_kind {
             "pipe" => $function(Pipe::open, $($argument),*),
             "unix socket" => $function(Socket::open, $($argument),*),
             "ipc-channel" => $function(IpcChannel::open, $($argument),*),
+            #[cfg(feature = "boost")]
+            "boost" => $function(boost::Boost::open, $($argument),*),
             #[cfg(feature = "iceoryx2")]
             "iceoryx2" => $function(Iceoryx::open, $($argument),*),
             #[cfg(feature = "iceoryx2")]
@@ -217,6 +221,16 @@ const ICEORYX2: &[&str] = &["iceoryx2"];
 #[cfg(not(feature = "iceoryx2"))]
 const ICEORYX2: &[&str] = &[];
 
+#[cfg(feature = "boost")]
+const BOOST: &[&str] = &["boost"];
+#[cfg(not(feature = "boost"))]
+const BOOST: &[&str] = &[];
+
+/// What takes part if its feature is on.
+fn peers() -> impl Iterator<Item = &'static str> {
+    ICEORYX2.iter().chain(BOOST).copied()
+}
+
 fn contest<'a>(
     mut contest: Contest<'a>,
     kinds: impl IntoIterator<Item = &'a str>,
@@ -235,7 +249,7 @@ fn round_trips() {
     for (label, len) in [("8 B", 8), ("64 B", 64), ("1 KiB", 1024)] {
         let kinds = ["limit", "spsc default", "mpmc"].into_iter().chain(kernel);
         let new = Contest::new(&format!("ring/round trip {label}"), 6_400).rounds(5);
-        let mut job = contest(new, kinds.chain(ICEORYX2.iter().copied()), apart, len);
+        let mut job = contest(new, kinds.chain(peers()), apart, len);
         if len <= 64 {
             job = job
                 .target("spsc default", "limit", Figure::P50, 1.35)
@@ -277,7 +291,8 @@ fn streams() {
         job = contest(job, ICEORYX2.iter().copied(), stream, len);
         job = job.target("spsc", "iceoryx2", Figure::Mean, most);
         if len <= 1024 {
-            job = contest(job, ["mpmc", "mq", "pipe", "unix socket"], stream, len);
+            let kinds = ["mpmc", "mq", "pipe", "unix socket"].into_iter();
+            job = contest(job, kinds.chain(BOOST.iter().copied()), stream, len);
         }
         if len == 8 {
             job = job.contender("crossbeam (threads)", threads::stream::<8>).target(
