@@ -1,61 +1,17 @@
 //! Sending and receiving allocate nothing once their buffers have grown.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::io::IoSlice;
 use std::mem::MaybeUninit;
 
 use bytes::{Buf, Bytes, BytesMut};
 use posix_ipc::mq::Batch;
+use testutil::allocations::{Counting, allocations};
 use testutil::names::unique;
 
 use crate::support::small;
 
-/// Counts what the thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A thread that ends may allocate after its counter has gone.
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's duty, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's duty, passed on.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-/// How many allocations a hundred calls make, after one to warm up.
-fn allocations(mut call: impl FnMut()) -> usize {
-    call();
-    let before = ALLOCATIONS.get();
-    for _ in 0..100 {
-        call();
-    }
-    ALLOCATIONS.get() - before
-}
-
-#[test]
-fn counter_counts() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 100);
-}
 
 #[test]
 fn receiving_into_a_reused_buffer_allocates_nothing() {

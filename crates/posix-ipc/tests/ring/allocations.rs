@@ -1,53 +1,15 @@
 //! Waiting, sending and receiving allocate nothing.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use posix_ipc::ring::{mpmc, spsc};
 use posix_ipc::{Semaphore, Waitable, wait_any_timeout};
+use testutil::allocations::{Counting, allocations};
 use testutil::names::unique;
 use testutil::watchdog::watchdog;
 
-/// Counts what the thread allocates.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-// SAFETY: everything is passed on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        // A thread that ends may allocate after its counter has gone.
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's duty, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's duty, passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-/// How many allocations a hundred calls make, after one to warm up.
-fn allocations(mut call: impl FnMut()) -> usize {
-    call();
-    let before = ALLOCATIONS.get();
-    for _ in 0..100 {
-        call();
-    }
-    ALLOCATIONS.get() - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 100);
-}
 
 #[test]
 fn waiting_for_any_number_of_things_allocates_nothing_when_it_sleeps() {
