@@ -10,7 +10,7 @@ use crate::frame::Fragment;
 use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::large::Published;
 use crate::message::{DecodeOwned, Message};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, framing};
 use crate::sender::SendError;
 use crate::transport::{Arrival, ReceiveFrames, SendFrames, Transport, TransportError, Wait};
 
@@ -193,28 +193,7 @@ impl<T: Message> AsyncSender<T> {
         Self { queue, outbox, marker: PhantomData }
     }
 
-    /// Sets whether a CRC32C covers each frame; by default none does.
-    #[must_use]
-    pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
-        self
-    }
-
-    /// Sets whether frames carry the type's name; by default they do.
-    #[must_use]
-    pub fn named(mut self, named: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().named(named));
-        self
-    }
-
-    /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
-    /// with these permissions, which the receiver removes; if the message is not sent, it is
-    /// removed here.
-    #[must_use]
-    pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
-        self.outbox.set_by_reference(from, permissions);
-        self
-    }
+    framing!(by_reference);
 
     /// Sends a value, waiting for room.
     ///

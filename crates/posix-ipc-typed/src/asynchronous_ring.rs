@@ -9,7 +9,7 @@ use posix_ipc::ring::{self, AsyncReceiver, AsyncSender, mpmc, spsc};
 use crate::asynchronous::Frames;
 use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::message::{DecodeOwned, Message};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, framing};
 use crate::sender::SendError;
 use crate::transport::{Transport, TransportError, Wait};
 
@@ -57,28 +57,7 @@ impl<T: Message, S: AwaitedRoom> AsyncRingSender<T, S> {
         Ok(Self { ring: sender.awaited()?, outbox, marker: PhantomData })
     }
 
-    /// Sets whether a CRC32C covers each frame; by default none does.
-    #[must_use]
-    pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
-        self
-    }
-
-    /// Sets whether frames carry the type's name; by default they do.
-    #[must_use]
-    pub fn named(mut self, named: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().named(named));
-        self
-    }
-
-    /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
-    /// with these permissions, which the receiver removes; if the message is not sent, it is
-    /// removed here.
-    #[must_use]
-    pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
-        self.outbox.set_by_reference(from, permissions);
-        self
-    }
+    framing!(by_reference);
 
     /// The ring's end, to be used by itself again.
     pub fn into_ring(self) -> S {

@@ -11,6 +11,40 @@ use crate::schema::Schema;
 use crate::sender::SendError;
 use crate::transport::{SendFrames, Wait};
 
+/// What everybody who has an outbox lets their user set of frames, and, with `by_reference`, of
+/// messages that do not go in them.
+macro_rules! framing {
+    () => {
+        /// Sets whether a CRC32C covers each frame; by default none does.
+        #[must_use]
+        pub fn checksum(mut self, checksum: bool) -> Self {
+            self.outbox.set_frame(self.outbox.frame().checksum(checksum));
+            self
+        }
+
+        /// Sets whether frames carry the type's name, so that others can tell what they got; by default
+        /// they do.
+        #[must_use]
+        pub fn named(mut self, named: bool) -> Self {
+            self.outbox.set_frame(self.outbox.frame().named(named));
+            self
+        }
+    };
+    (by_reference) => {
+        $crate::outbox::framing!();
+
+        /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
+        /// with these permissions, which the receiver removes; if the message is not sent, it is
+        /// removed here.
+        #[must_use]
+        pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
+            self.outbox.set_by_reference(from, permissions);
+            self
+        }
+    };
+}
+pub(crate) use framing;
+
 /// The sending end of a transport, for messages of any type.
 #[derive(Debug)]
 pub(crate) struct Outbox<S> {

@@ -9,7 +9,7 @@ use crate::frame::Correlation;
 use crate::frame_options::FrameOptions;
 use crate::inbox::{Inbox, ReceiveError, reassembling};
 use crate::message::{DecodeOwned, Message};
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, framing};
 use crate::sender::SendError;
 use crate::transport::{ReceiveFrames, SendFrames, TransportError, Wait};
 
@@ -78,19 +78,7 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned, S: SendFrames, R: ReceiveFrames>
         Self { outbox, inbox, id, next: 0, late: 0, marker: PhantomData }
     }
 
-    /// Sets whether a CRC32C covers each frame; by default none does.
-    #[must_use]
-    pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
-        self
-    }
-
-    /// Sets whether requests carry the type's name; by default they do.
-    #[must_use]
-    pub fn named(mut self, named: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().named(named));
-        self
-    }
+    framing!();
 
     reassembling!(#[must_use]);
 

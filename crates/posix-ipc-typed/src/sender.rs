@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::EncodeError;
 use crate::message::Message;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, framing};
 use crate::transport::{SendFrames, TransportError, Wait};
 
 /// Why a message was not sent; the caller still has it.
@@ -106,33 +106,12 @@ impl<T: Message + ?Sized, S: SendFrames> Sender<T, S> {
         Self { outbox: Outbox::new(transport), priority: 0, marker: PhantomData }
     }
 
-    /// Sets whether a CRC32C covers each frame; by default none does.
-    #[must_use]
-    pub fn checksum(mut self, checksum: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().checksum(checksum));
-        self
-    }
-
-    /// Sets whether frames carry the type's name, so that others can tell what they got; by default
-    /// they do.
-    #[must_use]
-    pub fn named(mut self, named: bool) -> Self {
-        self.outbox.set_frame(self.outbox.frame().named(named));
-        self
-    }
+    framing!(by_reference);
 
     /// Sets the priority that messages have if a call does not say another; by default 0.
     #[must_use]
     pub fn priority(mut self, priority: u32) -> Self {
         self.priority = priority;
-        self
-    }
-
-    /// Sends payloads of `from` bytes or more by reference, in a shared memory object of their own
-    /// with these permissions, which the receiver removes.
-    #[must_use]
-    pub fn by_reference(mut self, from: usize, permissions: u32) -> Self {
-        self.outbox.set_by_reference(from, permissions);
         self
     }
 
