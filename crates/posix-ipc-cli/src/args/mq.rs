@@ -77,6 +77,8 @@ Examples:
 A queue can't be changed: a new one of the name takes the old one's owner, permissions and messages,
 in their order and with their priorities. Refused while a process has the old one open, and if a
 message would not fit. The messages are also kept in a file until they are in the new queue.
+Killed with SIGKILL meanwhile, it loses at most the message that it is taking, since Linux has no
+peek; the others are in the file, or in a queue.
 
 Examples:
   pipc mq resize /events --maxmsg 10 --msgsize 4K")]
