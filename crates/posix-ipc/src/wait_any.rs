@@ -268,15 +268,15 @@ impl All for Things<'_, '_> {
         self.used = 0;
         let mut nap = Duration::MAX;
         let mut fences = None;
-        for thing in &mut *self.things {
+        for index in 0..self.things.len() {
+            let Some(thing) = self.things.get_mut(index) else { break };
             let announced = thing.party(|party| (party.announce(), party.fences()));
             let Some(((address, expected), needed)) = announced else { continue };
-            if let Some(entry) = self.entries.get_mut(self.used) {
-                entry.val = u64::from(expected);
-                entry.uaddr = WaitPtr::new(address.cast());
-                entry.flags = WaitFlags::SIZE_U32;
-                self.used += 1;
-            }
+            let mut entry = Wait::new();
+            entry.val = u64::from(expected);
+            entry.uaddr = WaitPtr::new(address.cast());
+            entry.flags = WaitFlags::SIZE_U32;
+            self.push(entry);
             if needed == Fences::Denied {
                 nap = NAP;
             }
