@@ -48,6 +48,8 @@ mod wait;
 #[cfg(not(posix_ipc_loom))]
 mod copy;
 #[cfg(not(posix_ipc_loom))]
+mod handle;
+#[cfg(not(posix_ipc_loom))]
 mod notified;
 #[cfg(not(posix_ipc_loom))]
 pub(crate) mod party;

@@ -197,3 +197,27 @@ fn closing_the_last_clone_removes_the_name() {
     clone.close().unwrap();
     assert!(Receiver::open(&*name).is_err());
 }
+
+#[test]
+fn messages_come_in_vectors_with_every_way_to_wait() {
+    let (sender, receiver) = mpmc::pair(8, 400).unwrap();
+    let nap = Duration::from_millis(5);
+    let before = Instant::now();
+    assert_eq!(receiver.try_receive_vec(), Ok(None));
+    assert_eq!(receiver.receive_vec_timeout(nap), Ok(None));
+    assert_eq!(receiver.receive_vec_deadline(Instant::now() + nap), Ok(None));
+    assert!(before.elapsed() >= 2 * nap);
+    for len in [0, 8, 400] {
+        let message = vec![7; len];
+        for _ in 0..4 {
+            sender.send(&message, 0).unwrap();
+        }
+        let received = [
+            receiver.try_receive_vec().unwrap(),
+            receiver.receive_vec_timeout(nap).unwrap(),
+            receiver.receive_vec_deadline(Instant::now() + nap).unwrap(),
+            Some(receiver.receive_vec().unwrap()),
+        ];
+        assert_eq!(received, [(); 4].map(|()| Some((message.clone(), priority(0)))));
+    }
+}

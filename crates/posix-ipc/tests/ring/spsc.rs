@@ -367,3 +367,28 @@ fn a_copy_that_a_dead_sender_had_not_published_is_not_taken_for_the_next_one_s_m
     assert_eq!(receiver.receive(&mut buffer), Ok(5));
     assert_eq!(&buffer, b"fresh");
 }
+
+#[test]
+fn messages_come_in_vectors_with_every_way_to_wait() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    let nap = Duration::from_millis(5);
+    let before = Instant::now();
+    assert_eq!(receiver.try_receive_vec(), Ok(None));
+    assert_eq!(receiver.receive_vec_timeout(nap), Ok(None));
+    assert_eq!(receiver.receive_vec_deadline(Instant::now() + nap), Ok(None));
+    assert!(before.elapsed() >= 2 * nap);
+    for len in [0, 8, 200] {
+        for _ in 0..4 {
+            sender.send(&bytes(7, len)).unwrap();
+        }
+        let received = [
+            receiver.try_receive_vec().unwrap(),
+            receiver.receive_vec_timeout(nap).unwrap(),
+            receiver.receive_vec_deadline(Instant::now() + nap).unwrap(),
+            Some(receiver.receive_vec().unwrap()),
+        ];
+        assert_eq!(received, [(); 4].map(|()| Some(bytes(7, len))));
+    }
+    drop(sender);
+    assert_eq!(receiver.receive_vec_timeout(nap), Err(ReceiveError::PeerGone));
+}

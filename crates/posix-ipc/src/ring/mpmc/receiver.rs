@@ -13,12 +13,12 @@ use super::shared::Shared;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
 use crate::name::Name;
-use crate::open_mode::{Disposition, OpenMode};
+use crate::open_mode::OpenMode;
 use crate::priority::Priority;
 use crate::ring::copy;
 use crate::ring::error::{Corrupt, ReceiveError};
+use crate::ring::handle::object_methods;
 use crate::ring::wait::Spin;
 
 /// A handle that receives from an [mpmc ring](super); there can be many, and each message goes to
@@ -106,7 +106,8 @@ impl Receiver {
         self.receive_until(buffer, Deadline::Never)?.ok_or(ReceiveError::PeerGone)
     }
 
-    /// Receives a message as [`receive`](Self::receive) does, if there is one.
+    /// Receives a message as [`receive`](Self::receive) does, if there is one. Where there is none,
+    /// the buffer may have been written all the same.
     ///
     /// # Errors
     ///
@@ -197,6 +198,34 @@ impl Receiver {
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     pub fn try_receive_vec(&self) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
         self.claim()?.map(|ticket| self.take_vec(ticket)).transpose()
+    }
+
+    /// Receives a message and its priority into a new vector, waiting for at most `timeout`; `None`
+    /// if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_vec`](Self::receive_vec).
+    pub fn receive_vec_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
+        let ticket = self.next(|| Deadline::after(timeout))?;
+        ticket.map(|ticket| self.take_vec(ticket)).transpose()
+    }
+
+    /// Receives a message and its priority into a new vector, waiting until `deadline` at most;
+    /// `None` if none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_vec`](Self::receive_vec).
+    pub fn receive_vec_deadline(
+        &self,
+        deadline: Instant,
+    ) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
+        let ticket = self.next(|| Deadline::at(deadline))?;
+        ticket.map(|ticket| self.take_vec(ticket)).transpose()
     }
 
     /// Takes a message, to be finished with when it was acted on, waiting for one if there is
@@ -428,53 +457,11 @@ impl Receiver {
         self.participant.participants()
     }
 
-    /// Whether this handle created the ring.
-    pub fn disposition(&self) -> Disposition {
-        self.participant.memory.disposition()
-    }
-
-    /// The ring's name; none for one of [`pair`](super::pair).
-    pub fn name(&self) -> Option<&Name> {
-        self.participant.memory.name()
-    }
-
-    /// Leaves the name alone when this handle is dropped, whatever
-    /// [`Cleanup`](crate::Cleanup) says.
-    pub fn keep(&self) {
-        self.participant.memory.keep();
-    }
-
-    /// Removes the name now, if it still means this ring.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink_name(&self) -> Result<()> {
-        self.participant.memory.unlink_name()
-    }
-
-    /// Which object the ring is, whatever its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the system does not tell.
-    pub fn identity(&self) -> Result<Identity> {
-        self.participant.memory.identity()
-    }
-
-    /// Drops this handle, and tells whether its [`Cleanup`](crate::Cleanup) worked.
-    ///
-    /// While clones of it live, the seat and the duty to the name pass to them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
-    /// caller's to remove.
-    pub fn close(self) -> Result<()> {
-        let memory = self.participant.memory.share();
-        drop(self);
-        memory.close()
-    }
+    object_methods!(
+        participant,
+        "handle",
+        "While clones of it live, the seat and the duty to the name pass to them."
+    );
 }
 
 /// The clone shares the seat, and may be used by another thread.

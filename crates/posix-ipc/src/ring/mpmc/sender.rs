@@ -13,11 +13,11 @@ use super::queue::Ticket;
 use super::shared::Shared;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
 use crate::name::Name;
-use crate::open_mode::{Disposition, OpenMode};
+use crate::open_mode::OpenMode;
 use crate::priority::Priority;
 use crate::ring::error::SendError;
+use crate::ring::handle::object_methods;
 use crate::ring::wait::Spin;
 
 /// A handle that sends to an [mpmc ring](super); there can be many.
@@ -340,53 +340,11 @@ impl Sender {
         self.participant.participants()
     }
 
-    /// Whether this handle created the ring.
-    pub fn disposition(&self) -> Disposition {
-        self.participant.memory.disposition()
-    }
-
-    /// The ring's name; none for one of [`pair`](super::pair).
-    pub fn name(&self) -> Option<&Name> {
-        self.participant.memory.name()
-    }
-
-    /// Leaves the name alone when this handle is dropped, whatever
-    /// [`Cleanup`](crate::Cleanup) says.
-    pub fn keep(&self) {
-        self.participant.memory.keep();
-    }
-
-    /// Removes the name now, if it still means this ring.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink_name(&self) -> Result<()> {
-        self.participant.memory.unlink_name()
-    }
-
-    /// Which object the ring is, whatever its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the system does not tell.
-    pub fn identity(&self) -> Result<Identity> {
-        self.participant.memory.identity()
-    }
-
-    /// Drops this handle, and tells whether its [`Cleanup`](crate::Cleanup) worked.
-    ///
-    /// While clones of it live, the seat and the duty to the name pass to them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
-    /// caller's to remove.
-    pub fn close(self) -> Result<()> {
-        let memory = self.participant.memory.share();
-        drop(self);
-        memory.close()
-    }
+    object_methods!(
+        participant,
+        "handle",
+        "While clones of it live, the seat and the duty to the name pass to them."
+    );
 }
 
 /// The clone shares the seat, and may be used by another thread.

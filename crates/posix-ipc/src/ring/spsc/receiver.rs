@@ -10,10 +10,10 @@ use super::options::Options;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
 use crate::name::Name;
-use crate::open_mode::{Disposition, OpenMode};
+use crate::open_mode::OpenMode;
 use crate::ring::error::{Corrupt, ReceiveError};
+use crate::ring::handle::object_methods;
 
 /// The receiving end of an [spsc ring](super); there is one at a time.
 ///
@@ -149,10 +149,7 @@ impl Receiver {
     ///
     /// As [`receive`](Self::receive), but for the buffer.
     pub fn receive_vec(&mut self) -> Result<Vec<u8>, ReceiveError> {
-        let record = self.peek()?;
-        let message = record.to_vec();
-        record.release();
-        Ok(message)
+        self.peek().map(Record::into_vec)
     }
 
     /// Receives the next message into a new vector if there is one.
@@ -161,11 +158,33 @@ impl Receiver {
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     pub fn try_receive_vec(&mut self) -> Result<Option<Vec<u8>>, ReceiveError> {
-        Ok(self.try_peek()?.map(|record| {
-            let message = record.to_vec();
-            record.release();
-            message
-        }))
+        Ok(self.try_peek()?.map(Record::into_vec))
+    }
+
+    /// Receives the next message into a new vector, waiting for at most `timeout`; `None` if none
+    /// came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_vec`](Self::receive_vec).
+    pub fn receive_vec_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<Option<Vec<u8>>, ReceiveError> {
+        Ok(self.peek_timeout(timeout)?.map(Record::into_vec))
+    }
+
+    /// Receives the next message into a new vector, waiting until `deadline` at most; `None` if
+    /// none came.
+    ///
+    /// # Errors
+    ///
+    /// As [`receive_vec`](Self::receive_vec).
+    pub fn receive_vec_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<Vec<u8>>, ReceiveError> {
+        Ok(self.peek_deadline(deadline)?.map(Record::into_vec))
     }
 
     /// The next message in place, waiting for one if there is none.
@@ -332,48 +351,5 @@ impl Receiver {
         self.attachment.wait_for_peer(Deadline::after(timeout))
     }
 
-    /// Whether this end created the ring.
-    pub fn disposition(&self) -> Disposition {
-        self.attachment.memory.disposition()
-    }
-
-    /// The ring's name; none for one of [`pair`](super::pair).
-    pub fn name(&self) -> Option<&Name> {
-        self.attachment.memory.name()
-    }
-
-    /// Leaves the name alone when this end is dropped, whatever [`Cleanup`](crate::Cleanup) says.
-    pub fn keep(&self) {
-        self.attachment.memory.keep();
-    }
-
-    /// Removes the name now, if it still means this ring.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink_name(&self) -> Result<()> {
-        self.attachment.memory.unlink_name()
-    }
-
-    /// Which object the ring is, whatever its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the system does not tell.
-    pub fn identity(&self) -> Result<Identity> {
-        self.attachment.memory.identity()
-    }
-
-    /// Drops this end, and tells whether its [`Cleanup`](crate::Cleanup) worked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
-    /// caller's to remove.
-    pub fn close(self) -> Result<()> {
-        let memory = self.attachment.memory.share();
-        drop(self);
-        memory.close()
-    }
+    object_methods!(attachment, "end");
 }

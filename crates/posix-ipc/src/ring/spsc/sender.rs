@@ -11,10 +11,10 @@ use super::options::Options;
 use super::producer::{Look, Producer, Room};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
 use crate::name::Name;
-use crate::open_mode::{Disposition, OpenMode};
+use crate::open_mode::OpenMode;
 use crate::ring::error::{Corrupt, SendError};
+use crate::ring::handle::object_methods;
 use crate::ring::layout::RECORD_HEADER;
 
 /// The sending end of an [spsc ring](super); there is one at a time.
@@ -296,48 +296,5 @@ impl Sender {
         self.attachment.wait_for_peer(Deadline::after(timeout))
     }
 
-    /// Whether this end created the ring.
-    pub fn disposition(&self) -> Disposition {
-        self.attachment.memory.disposition()
-    }
-
-    /// The ring's name; none for one of [`pair`](super::pair).
-    pub fn name(&self) -> Option<&Name> {
-        self.attachment.memory.name()
-    }
-
-    /// Leaves the name alone when this end is dropped, whatever [`Cleanup`](crate::Cleanup) says.
-    pub fn keep(&self) {
-        self.attachment.memory.keep();
-    }
-
-    /// Removes the name now, if it still means this ring.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` if the name is gone or means another object.
-    pub fn unlink_name(&self) -> Result<()> {
-        self.attachment.memory.unlink_name()
-    }
-
-    /// Which object the ring is, whatever its name.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the system does not tell.
-    pub fn identity(&self) -> Result<Identity> {
-        self.attachment.memory.identity()
-    }
-
-    /// Drops this end, and tells whether its [`Cleanup`](crate::Cleanup) worked.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Os`] if the name was to be removed and could not be, as with `EACCES` if it is not the
-    /// caller's to remove.
-    pub fn close(self) -> Result<()> {
-        let memory = self.attachment.memory.share();
-        drop(self);
-        memory.close()
-    }
+    object_methods!(attachment, "end");
 }

@@ -106,6 +106,13 @@ impl<'a> Record<'a> {
         unsafe { std::slice::from_raw_parts(start, self.found.len) }
     }
 
+    /// Takes the message out of the ring as a vector.
+    pub(super) fn into_vec(self) -> Vec<u8> {
+        let message = self.to_vec();
+        self.release();
+        message
+    }
+
     /// Takes the message out of the ring.
     #[inline]
     pub fn release(self) {
