@@ -42,6 +42,7 @@
 mod error;
 pub(crate) mod layout;
 mod memory;
+mod pace;
 mod primitive;
 mod wait;
 

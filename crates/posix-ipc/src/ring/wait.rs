@@ -89,13 +89,12 @@ impl Spin {
         self.penalty.store((penalty * 2).min(SKIP_MAX), Relaxed);
     }
 
-    /// Learns how many messages came since the last wait: where they come in streams, looking
+    /// Learns whether several messages came since the last wait: where they come in streams, looking
     /// less often leaves the line to the peer; in a dialogue, every look counts.
     #[inline]
-    pub(crate) fn served(&self, messages: u32) {
+    pub(crate) fn served(&self, several: bool) {
         let gap = self.gap.load(Relaxed);
-        self.gap
-            .store(if messages > 1 { (gap * 2).min(GAP_MAX) } else { (gap / 2).max(1) }, Relaxed);
+        self.gap.store(if several { (gap * 2).min(GAP_MAX) } else { (gap / 2).max(1) }, Relaxed);
     }
 
     /// Learns on which processors we and the peer were when we slept.

@@ -108,7 +108,8 @@ impl<E> Options<E> {
     }
 
     /// Says whether to spin before sleeping, for up to some 25 microseconds where that has helped
-    /// before; on by default.
+    /// before; on by default. A receiver also lets short messages come together for a few
+    /// microseconds where they come as a stream.
     #[must_use]
     pub fn spin(mut self, spin: bool) -> Self {
         self.spin = spin;

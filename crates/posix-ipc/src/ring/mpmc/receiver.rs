@@ -1,7 +1,7 @@
 //! [`Receiver`]: a handle that receives.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use super::Incidents;
@@ -19,6 +19,7 @@ use crate::priority::Priority;
 use crate::ring::copy;
 use crate::ring::error::{Corrupt, ReceiveError};
 use crate::ring::handle::object_methods;
+use crate::ring::pace::Pace;
 use crate::ring::wait::Spin;
 
 /// A handle that receives from an [mpmc ring](super); there can be many, and each message goes to
@@ -34,6 +35,9 @@ pub struct Receiver {
     crowd: Crowd,
     /// Messages since the last wait.
     served: AtomicU32,
+    /// Bytes of the last one.
+    len: AtomicUsize,
+    pace: Pace,
     pub(super) claims: Claims,
 }
 
@@ -43,8 +47,10 @@ const COPIED_MAX: usize = 256;
 impl Receiver {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
-        let (crowd, claims) = (Crowd::default(), Claims::default());
-        Self { participant, spin, crowd, served: AtomicU32::new(0), claims }
+        let (crowd, claims, pace) =
+            (Crowd::default(), Claims::default(), Pace::new(participant.spins));
+        let (served, len) = (AtomicU32::new(0), AtomicUsize::new(0));
+        Self { participant, spin, crowd, served, len, pace, claims }
     }
 
     /// Options for opening a ring for receiving.
@@ -130,7 +136,7 @@ impl Receiver {
                 Found::Nothing => {}
                 Found::Taken(ticket, len) => {
                     shared.freed(ticket);
-                    self.count();
+                    self.count(len);
                     return Ok(Some((len, Priority::received(lane))));
                 }
                 // A long one, one that does not fit, or damage.
@@ -349,12 +355,18 @@ impl Receiver {
         deadline: Deadline,
         mut take: impl FnMut() -> Result<Option<T>, ReceiveError>,
     ) -> Result<Option<T>, ReceiveError> {
-        let Self { participant, spin, crowd, served, .. } = self;
+        let Self { participant, spin, crowd, served, pace, .. } = self;
         let shared = &participant.shared;
         let served = served.swap(0, Relaxed);
-        spin.served(served);
+        spin.served(served > 1);
         let lanes = shared.slots().lanes();
         let seems = || (0..lanes).any(|lane| shared.seems_full(lane)).then_some(());
+        let len = self.len.load(Relaxed) as u64;
+        pace.news(len.max(1), len.max(1) * u64::from(served));
+        pace.rest();
+        if seems().is_none() {
+            pace.none();
+        }
         // What seemed to be there another one may have taken: then the spin goes on sleeping.
         if participant.look(crowd, spin, served, seems).is_some() {
             if let Some(taken) = take()? {
@@ -392,7 +404,7 @@ impl Receiver {
         // SAFETY: `read` writes initialised bytes only.
         let buffer = unsafe { copy::as_uninit(buffer) };
         shared.slot(ticket).read_at(0, buffer);
-        self.done(ticket);
+        self.done(ticket, len);
         Ok((len, Priority::received(ticket.lane)))
     }
 
@@ -413,14 +425,15 @@ impl Receiver {
     }
 
     #[inline(always)]
-    pub(super) fn done(&self, ticket: Ticket) {
+    pub(super) fn done(&self, ticket: Ticket, len: usize) {
         self.participant.shared.release(ticket);
-        self.count();
+        self.count(len);
     }
 
     /// One more message since the last wait.
     #[inline(always)]
-    fn count(&self) {
+    fn count(&self, len: usize) {
+        self.len.store(len, Relaxed);
         let served = self.served.load(Relaxed);
         self.served.store(served.saturating_add(1), Relaxed);
     }

@@ -74,7 +74,7 @@ impl<'a> Record<'a> {
     /// Finishes with the message: it is gone, and its slot free.
     pub fn release(mut self) {
         self.released = true;
-        self.receiver.done(self.ticket);
+        self.receiver.done(self.ticket, self.len);
     }
 }
 

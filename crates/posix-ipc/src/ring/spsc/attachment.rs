@@ -90,10 +90,10 @@ impl Attachment {
         }
     }
 
-    /// Learns how many messages went by since the last wait.
+    /// Learns whether several messages went by since the last wait.
     #[inline]
-    pub(crate) fn served(&mut self, messages: u32) {
-        self.spin.served(messages);
+    pub(crate) fn served(&mut self, several: bool) {
+        self.spin.served(several);
     }
 
     /// Spins until `look` finds something.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::pace::Pace;
 use super::producer::record_size;
 use super::record::{DATA, Head};
 use super::shared::{End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
+use crate::ring::pace::Pace;
 use crate::ring::primitive::Ordering;
 
 /// A published record, found and validated.
@@ -28,11 +28,11 @@ pub(crate) struct Consumer {
     tail: u64,
     /// What the sender was told of `head`.
     published: u64,
-    /// Records since the last time that the ring was found empty.
-    pub(crate) served: u32,
+    /// Where the first record after the last wait started.
+    waited: u64,
+    /// Bytes of the last record's payload.
+    len: usize,
     pace: Pace,
-    /// Whether the last record was too long for a copy beside the index.
-    is_long: bool,
 }
 
 impl Consumer {
@@ -56,10 +56,16 @@ impl Consumer {
             head,
             tail,
             published: head,
-            served: 0,
-            pace: Pace::default(),
-            is_long: false,
+            waited: head,
+            len: 0,
+            pace: Pace::new(true),
         })
+    }
+
+    /// Says whether it lets messages come together.
+    #[cfg_attr(posix_ipc_loom, allow(dead_code))]
+    pub(crate) fn with_rests(self, enabled: bool) -> Self {
+        Self { pace: Pace::new(enabled), ..self }
     }
 
     /// Whether records are known to be there, without a look at the sender's line.
@@ -95,6 +101,25 @@ impl Consumer {
         }
         let payload = self.head.wrapping_add(RECORD_HEADER);
         Ok(Some(Found { payload, len: head.len as usize }))
+    }
+
+    /// Takes the next record if it is known to be there and sound, and fits. `None` says nothing;
+    /// `peek` tells.
+    #[inline(always)]
+    pub(crate) fn take_known(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        let known = self.tail.wrapping_sub(self.head);
+        if known == 0 {
+            return None;
+        }
+        let head = Head::of_word(self.shared.region().load(self.head));
+        let len = head.len as usize;
+        if head.kind != DATA || record_size(len) > known {
+            return None;
+        }
+        let payload = self.head.wrapping_add(RECORD_HEADER);
+        self.shared.region().read(payload, buffer.get_mut(..len)?);
+        self.release(Found { payload, len });
+        Some(len)
     }
 
     /// Takes the next record if it is the only one that is there and short: by the copy that
@@ -147,7 +172,9 @@ impl Consumer {
         }
         let head = self.next(tail)?;
         // What was skipped holds nothing: the sender knows that, and need not be told.
-        self.published = self.published.wrapping_add(head.wrapping_sub(self.head));
+        let skipped = head.wrapping_sub(self.head);
+        self.published = self.published.wrapping_add(skipped);
+        self.waited = self.waited.wrapping_add(skipped);
         self.head = head;
         self.tail = tail;
         Ok(true)
@@ -157,12 +184,19 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn has_news(&self) -> bool {
         let publication = &self.shared.header().tail.0;
-        if self.is_long {
+        if self.len > LATEST {
             // The record will be read next; a short one comes with the index instead.
             self.shared.region().expect_read(self.head);
             return publication.tail.load(Ordering::Acquire) != self.head;
         }
         publication.look() != self.head
+    }
+
+    /// Before a wait: whether several records came since the last one.
+    pub(crate) fn has_served_several(&mut self) -> bool {
+        let served = self.head.wrapping_sub(self.waited);
+        self.waited = self.head;
+        served > record_size(self.len)
     }
 
     /// Where the next record starts.
@@ -174,8 +208,7 @@ impl Consumer {
     #[inline]
     pub(crate) fn release(&mut self, found: Found) {
         self.head = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
-        self.served = self.served.saturating_add(1);
-        self.is_long = found.len > LATEST;
+        self.len = found.len;
         // Exact, for whoever takes over; a line that nobody else reads in normal operation.
         self.shared.header().taken.0.store(self.head, Ordering::Release);
         // In steps, so that the sender's copy of the line stays valid for a while.

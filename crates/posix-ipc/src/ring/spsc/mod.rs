@@ -20,7 +20,6 @@
 //! See [`Sender`].
 
 mod consumer;
-mod pace;
 mod producer;
 mod record;
 mod shared;
