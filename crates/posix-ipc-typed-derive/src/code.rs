@@ -31,6 +31,7 @@ fn message(model: &Model) -> TokenStream {
     let bounds = bounds(model, &quote!(#krate::Message));
     let schema = schema::schema(model);
     let (least, most) = schema::lengths(model);
+    let recursive = model.live_fields().iter().any(|field| field.recursive);
     let encoded_len = encoded_len(model);
     let encode = encode(model);
 
@@ -46,9 +47,9 @@ fn message(model: &Model) -> TokenStream {
                 __body.saturating_add(#PREFIX)
             }),
             quote! {
-                let __body: usize = #krate::Message::encoded_len(self).saturating_sub(#PREFIX);
-                __output.put_extension(&<Self as #krate::Message>::SCHEMA, __body);
-                #encode
+                __output.extension(&<Self as #krate::Message>::SCHEMA, |__output| {
+                    #encode
+                });
             },
         )
     } else {
@@ -88,6 +89,14 @@ fn message(model: &Model) -> TokenStream {
                 #encode
             },
         )
+    };
+
+    // Encoding counts how deep it is, and so bounds how deep this goes.
+    let encoded_len = match recursive {
+        true => quote! {
+            #krate::Writer::length_of(|__output| #krate::Message::encode(self, __output))
+        },
+        false => encoded_len,
     };
 
     quote! {

@@ -48,7 +48,10 @@ pub trait Message {
     /// Whether all values have encodings of the same length.
     const FIXED: bool = matches!(Self::MAX_LEN, Some(max) if max == Self::MIN_LEN);
 
-    /// The exact length of this value's encoding.
+    /// The exact length of this value's encoding; of a value that has none, any number.
+    ///
+    /// By hand, a recursive type leaves it to [`Writer::length_of`], so that a value that is too deep
+    /// is not followed to its end.
     fn encoded_len(&self) -> usize;
 
     /// Writes the value; what goes wrong is kept in the writer.

@@ -30,13 +30,34 @@ pub struct Writer<'a> {
     depth: usize,
     /// How many elements have taken no bytes.
     empty: usize,
+    /// Where there is no buffer: how many bytes it would have taken. Then `rest` is empty.
+    counted: Option<usize>,
 }
 
 impl<'a> Writer<'a> {
     /// Starts at the front of `buffer`.
     #[inline]
     pub fn new(buffer: &'a mut [u8]) -> Self {
-        Self { rest: buffer, error: None, depth: 0, empty: 0 }
+        Self { rest: buffer, error: None, depth: 0, empty: 0, counted: None }
+    }
+
+    /// How many bytes `body` encodes; of what has no encoding, at least those before the error.
+    ///
+    /// This is [`Message::encoded_len`](crate::Message::encoded_len) of a recursive type: nothing
+    /// is written, and no value is followed deeper than [`nested`](Self::nested) lets encoding go.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use posix_ipc_typed::{Message, Writer};
+    ///
+    /// let value = (7u32, "seven");
+    /// assert_eq!(Writer::length_of(|writer| value.encode(writer)), value.encoded_len());
+    /// ```
+    pub fn length_of(body: impl FnOnce(&mut Writer<'_>)) -> usize {
+        let mut counter = Writer { counted: Some(0), ..Writer::new(&mut []) };
+        body(&mut counter);
+        counter.counted.unwrap_or_default()
     }
 
     /// Tells how many bytes of the buffer are left.
@@ -52,10 +73,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// How many bytes of the buffer are left.
+    /// How far there is to go; only differences mean something.
     #[inline(always)]
     pub(crate) fn left(&self) -> usize {
-        self.rest.len()
+        self.rest.len().wrapping_sub(self.counted.unwrap_or_default())
     }
 
     /// Counts an element that took no bytes: a reader takes so many only.
@@ -84,6 +105,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Hands out the next `length` bytes to be filled, or keeps [`EncodeError::Full`].
+    ///
+    /// `None` too where nothing is written but only [counted](Self::length_of).
     #[inline(always)]
     pub fn take(&mut self, length: usize) -> Option<&'a mut [u8]> {
         match mem::take(&mut self.rest).split_at_mut_checked(length) {
@@ -92,7 +115,10 @@ impl<'a> Writer<'a> {
                 Some(head)
             }
             None => {
-                self.fail(EncodeError::Full);
+                match &mut self.counted {
+                    Some(counted) => *counted = counted.saturating_add(length),
+                    None => self.fail(EncodeError::Full),
+                }
                 None
             }
         }
@@ -106,12 +132,22 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Writes what stands before a value of an extensible type: version, check, length.
+    /// Encodes with `body` a value of an extensible type, after its version, check and length.
     #[doc(hidden)]
-    pub fn put_extension(&mut self, schema: &Schema, length: usize) {
+    #[inline]
+    pub fn extension(&mut self, schema: &Schema, body: impl FnOnce(&mut Self)) {
         self.put(&schema.version.to_le_bytes());
         self.put(&schema.check_of(schema.version).unwrap_or_default().to_le_bytes());
-        self.put_count(length);
+        // What it is to hold is known once the value stands behind it.
+        let slot = self.take(size_of::<u32>());
+        let before = self.left();
+        body(self);
+        let length = before.wrapping_sub(self.left());
+        match (u32::try_from(length), slot) {
+            (Ok(length), Some(slot)) => slot.copy_from_slice(&length.to_le_bytes()),
+            (Ok(_), None) => {}
+            (Err(_), _) => self.fail(EncodeError::TooLong { length, limit: u32::MAX as usize }),
+        }
     }
 
     /// Keeps an error, unless there is one already.
@@ -132,7 +168,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     pub fn fixed(&mut self, length: usize, body: impl FnOnce(&mut Writer<'_>)) {
         if let Some(slot) = self.take(length) {
-            let mut part = Writer { rest: slot, error: None, depth: self.depth, empty: 0 };
+            let mut part = Writer { depth: self.depth, ..Writer::new(slot) };
             body(&mut part);
             if let Some(error) = part.error {
                 self.fail(error);
@@ -149,7 +185,7 @@ impl<'a> Writer<'a> {
     #[inline(always)]
     pub fn staged<const N: usize>(&mut self, body: impl FnOnce(&mut Writer<'_>)) {
         let mut stage = [0; N];
-        let mut part = Writer { rest: &mut stage, error: None, depth: self.depth, empty: 0 };
+        let mut part = Writer { depth: self.depth, ..Writer::new(&mut stage) };
         body(&mut part);
         match part.error {
             None => self.put(&stage),
@@ -158,10 +194,14 @@ impl<'a> Writer<'a> {
     }
 
     /// Encodes with `body` a value within a recursive one.
+    ///
+    /// Beyond [`MAX_DEPTH`] it keeps [`EncodeError::TooDeep`]; after any error it does nothing.
     #[inline]
     pub fn nested(&mut self, body: impl FnOnce(&mut Self)) {
         if self.depth >= MAX_DEPTH {
             self.fail(EncodeError::TooDeep { limit: MAX_DEPTH });
+        }
+        if self.error.is_some() {
             return;
         }
         self.depth += 1;

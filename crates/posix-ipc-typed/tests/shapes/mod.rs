@@ -156,6 +156,18 @@ pub struct Evolved {
     pub c: Option<Extensible>,
 }
 
+#[derive(Debug, Clone, PartialEq, Message)]
+#[message(extensible)]
+pub struct Chain {
+    pub a: Vec<()>,
+    pub b: Tuple,
+    #[message(varint)]
+    pub c: Vec<i64>,
+    pub d: BTreeMap<u8, Vec<Chain>>,
+    pub e: Vec<f64>,
+    pub f: Option<Box<Chain>>,
+}
+
 /// Whatever the bytes are: no panic, and what can be read is written as the same bytes again.
 pub fn check<'a, T: Decode<'a>>(data: &'a [u8]) {
     let Ok(value) = T::from_bytes(data) else {
@@ -176,7 +188,7 @@ pub fn check<'a, T: Decode<'a>>(data: &'a [u8]) {
 
 /// [`check`] for the shape that `number` chooses.
 pub fn check_shape(number: u8, data: &[u8]) {
-    match number % 17 {
+    match number % 18 {
         0 => check::<Unit>(data),
         1 => check::<Tuple>(data),
         2 => check::<Numbers>(data),
@@ -193,6 +205,7 @@ pub fn check_shape(number: u8, data: &[u8]) {
         13 => check::<Vec<Numbers>>(data),
         14 => check::<Vec<Vec<Vec<u8>>>>(data),
         15 => check::<BTreeMap<Vec<u8>, BTreeMap<char, bool>>>(data),
-        _ => check::<Vec<f64>>(data),
+        16 => check::<Vec<f64>>(data),
+        _ => check::<Chain>(data),
     }
 }
