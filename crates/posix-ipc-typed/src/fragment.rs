@@ -52,6 +52,9 @@ impl ReassemblyLimits {
     }
 
     /// Sets how long after its last fragment a message is given up.
+    ///
+    /// A receiver gives it up also while it waits for others. One on tokio, or over a byte stream,
+    /// does so when the next part comes or when it is asked for its drops.
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -170,6 +173,12 @@ impl Reassembly {
     /// How many messages are not complete.
     pub fn incomplete(&self) -> usize {
         self.partial.len()
+    }
+
+    /// When the next message is given up, if nothing comes until then.
+    pub fn next_expiry(&self) -> Option<Instant> {
+        let timeout = self.limits.timeout;
+        self.partial.values().filter_map(|partial| partial.last.checked_add(timeout)).min()
     }
 
     /// How many messages were dropped.

@@ -114,6 +114,11 @@ macro_rules! reassembling {
             self
         }
 
+        /// How many bytes are kept of messages that have come in part.
+        pub fn held(&self) -> usize {
+            self.inbox.reassembly.held()
+        }
+
         /// How many messages were dropped because not all their parts came.
         pub fn drops(&mut self) -> crate::Drops {
             self.inbox.reassembly.expire(std::time::Instant::now());
@@ -184,6 +189,35 @@ impl<R: ReceiveFrames> Inbox<R> {
         }
     }
 
+    /// Receives one frame into the buffer; `None` if there was none in time.
+    #[inline]
+    fn next(&mut self, wait: Wait) -> Result<Option<Arrival>, TransportError> {
+        match self.reassembly.incomplete() {
+            0 => self.transport.receive_frame(&mut self.buffer, wait),
+            _ => self.next_or_expire(wait),
+        }
+    }
+
+    /// The same while messages are incomplete: they are given up in time, whether anything comes
+    /// or not.
+    #[cold]
+    fn next_or_expire(&mut self, wait: Wait) -> Result<Option<Arrival>, TransportError> {
+        while let Some(expiry) = self.reassembly.next_expiry() {
+            let limited = wait.no_later_than(expiry);
+            let arrival = self.transport.receive_frame(&mut self.buffer, limited)?;
+            if arrival.is_some() {
+                return Ok(arrival);
+            }
+            let now = Instant::now();
+            self.reassembly.expire(now);
+            // A transport that comes back before that does not wait, whatever it is told.
+            if now < expiry || wait.left().is_some_and(|left| left.is_zero()) {
+                return Ok(None);
+            }
+        }
+        self.transport.receive_frame(&mut self.buffer, wait)
+    }
+
     /// Receives one message and hands it to `use_it`; `None` if there was none in time.
     pub(crate) fn receive<T>(
         &mut self,
@@ -191,7 +225,7 @@ impl<R: ReceiveFrames> Inbox<R> {
         mut use_it: impl FnMut(&Arrived<'_>) -> Result<T, ReceiveError>,
     ) -> Result<Option<T>, ReceiveError> {
         loop {
-            let Some(arrival) = self.transport.receive_frame(&mut self.buffer, wait)? else {
+            let Some(arrival) = self.next(wait)? else {
                 return Ok(None);
             };
             if let Some(used) = self.open(arrival, &mut use_it)? {
@@ -207,7 +241,7 @@ impl<R: ReceiveFrames> Inbox<R> {
         wait: Wait,
     ) -> Result<Option<T>, ReceiveError> {
         loop {
-            let Some(arrival) = self.transport.receive_frame(&mut self.buffer, wait)? else {
+            let Some(arrival) = self.next(wait)? else {
                 return Ok(None);
             };
             if arrival.length < SHARED_FROM {

@@ -1,8 +1,12 @@
 //! Messages in parts: interleaved, lost, contradictory, over budget, of dead senders.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use posix_ipc_typed::transport::{self, SendFrames, Wait};
+use posix_ipc_typed::transport::{
+    self, Arrival, MemoryReceiver, MemorySender, ReceiveFrames, SendFrames, Transport,
+    TransportError, Wait,
+};
 use posix_ipc_typed::{
     DropReason, Fragment, Frame, FrameOptions, Message, Reassembly, ReassemblyLimits, ReceiveError,
     Receiver, Sender,
@@ -194,6 +198,132 @@ fn a_sender_that_is_killed_halfway_costs_its_own_message_alone() {
     let dropped = receiver.take_dropped();
     assert_eq!((dropped[0].sender, dropped[0].total), (77, 1000));
     assert_eq!(dropped[0].reason, DropReason::TimedOut);
+}
+
+/// Notes how long the receiver wants to wait, each time that it does.
+struct Noting {
+    receiver: MemoryReceiver,
+    waits: Arc<Mutex<Vec<Wait>>>,
+}
+
+impl Transport for Noting {
+    fn max_frame_len(&self) -> usize {
+        self.receiver.max_frame_len()
+    }
+}
+
+impl ReceiveFrames for Noting {
+    fn receive_frame(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        wait: Wait,
+    ) -> Result<Option<Arrival>, TransportError> {
+        self.waits.lock().unwrap().push(wait);
+        self.receiver.receive_frame(buffer, wait)
+    }
+}
+
+type NotingReceiver = Receiver<Note, Noting>;
+
+/// A receiver that keeps 1000 bytes of messages in parts, for `timeout`; what it waited for.
+fn noting(timeout: Duration) -> (MemorySender, NotingReceiver, Arc<Mutex<Vec<Wait>>>) {
+    let (sender, receiver) = transport::memory(64, 4096);
+    let waits = Arc::new(Mutex::new(Vec::new()));
+    let limits = ReassemblyLimits::new().total(1000).timeout(timeout);
+    let receiver = Noting { receiver, waits: Arc::clone(&waits) };
+    (sender, Receiver::new(receiver).reassembly(limits), waits)
+}
+
+#[test]
+fn what_a_dead_sender_left_is_given_up_while_the_receiver_waits_and_nothing_comes() {
+    let _watchdog = watchdog(60);
+    let (mut sender, mut receiver, waits) = noting(Duration::from_millis(500));
+    let note = Note { author: 1, text: vec![1; 600] };
+    let living = fragments(2, 0, &note.encoded().unwrap(), 100);
+    for frame in &fragments(1, 0, &[7; 800], 100)[..7] {
+        sender.send_frame(frame, 0, Wait::Forever).unwrap();
+    }
+    assert!(receiver.try_receive().unwrap().is_none());
+    assert_eq!(receiver.held(), 700);
+    // With 700 bytes kept, another of 608 would be over the budget.
+    waits.lock().unwrap().clear();
+    let deadline = Instant::now() + Duration::from_secs(1);
+    assert!(receiver.receive_deadline(deadline).unwrap().is_none());
+    assert!(Instant::now() >= deadline, "the wait goes on after that");
+    assert_eq!(receiver.held(), 0, "freed without being asked, and without a further part");
+    let noted = std::mem::take(&mut *waits.lock().unwrap());
+    assert_eq!(noted.last(), Some(&Wait::Until(deadline)), "nothing is left to be given up");
+    assert!(matches!(noted[0], Wait::Until(first) if first < deadline), "{noted:?}");
+    let drops = receiver.drops();
+    assert_eq!((drops.timed_out, drops.total()), (1, 1));
+    assert_eq!(receiver.take_dropped()[0].received, 700);
+
+    for frame in &living {
+        sender.send_frame(frame, 0, Wait::Forever).unwrap();
+    }
+    assert_eq!(receiver.receive().unwrap(), note);
+    assert_eq!(receiver.drops().total(), 1);
+}
+
+#[test]
+fn a_receiver_that_waits_for_ever_gives_up_what_is_late_and_goes_on_waiting() {
+    let _watchdog = watchdog(60);
+    let (mut sender, mut receiver, waits) = noting(Duration::from_millis(20));
+    sender.send_frame(&fragments(1, 0, &[7; 20], 10)[0], 0, Wait::Forever).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // The first wait that is not limited while a message was incomplete is the one after
+            // that message was given up.
+            while waits.lock().unwrap().iter().filter(|wait| **wait == Wait::Forever).count() < 2 {
+                std::thread::yield_now();
+            }
+            let mut sender = Sender::<Note, _>::new(sender);
+            sender.send(&Note { author: 3, text: Vec::new() }).unwrap();
+        });
+        assert_eq!(receiver.receive().unwrap().author, 3);
+    });
+    assert_eq!((receiver.held(), receiver.drops().timed_out), (0, 1));
+}
+
+#[test]
+fn a_receiver_without_incomplete_messages_waits_once_and_as_long_as_it_was_told() {
+    let _watchdog = watchdog(60);
+    let (mut sender, mut receiver, waits) = noting(Duration::from_millis(1));
+    let deadline = Instant::now() + Duration::from_millis(30);
+    assert!(receiver.receive_deadline(deadline).unwrap().is_none());
+    assert_eq!(*waits.lock().unwrap(), [Wait::Until(deadline)]);
+    // Nor does one that does not wait, or whose wait ends before anything is late.
+    let limits = ReassemblyLimits::new().timeout(Duration::from_secs(1000));
+    let mut receiver = receiver.reassembly(limits);
+    sender.send_frame(&fragments(1, 0, &[7; 20], 10)[0], 0, Wait::Forever).unwrap();
+    waits.lock().unwrap().clear();
+    assert!(receiver.try_receive().unwrap().is_none());
+    assert!(receiver.receive_deadline(deadline).unwrap().is_none());
+    let expected = [Wait::Never, Wait::Never, Wait::Until(deadline)];
+    assert_eq!(*waits.lock().unwrap(), expected);
+    assert_eq!(receiver.held(), 10);
+}
+
+/// A stream that has nothing and does not wait for more.
+struct Late;
+
+impl std::io::Read for Late {
+    fn read(&mut self, _buffer: &mut [u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::WouldBlock.into())
+    }
+}
+
+#[test]
+fn a_transport_that_does_not_wait_is_not_asked_over_and_over() {
+    let _watchdog = watchdog(60);
+    let part = fragments(1, 0, &[7; 20], 10).remove(0);
+    let stream = std::io::Read::chain(std::io::Cursor::new(part), Late);
+    let stream = transport::StreamTransport::new(stream, 4096);
+    let limits = ReassemblyLimits::new().timeout(Duration::from_secs(1000));
+    let mut receiver = Receiver::<Note, _>::new(stream).reassembly(limits);
+    let error = receiver.receive().unwrap_err();
+    assert!(matches!(error, ReceiveError::Transport(TransportError::TimedOut)), "{error}");
+    assert_eq!(receiver.held(), 10);
 }
 
 #[test]

@@ -31,6 +31,15 @@ impl Wait {
         Instant::now().checked_add(timeout).map_or(Self::Forever, Self::Until)
     }
 
+    /// As long as this, but not beyond `moment`.
+    pub(crate) fn no_later_than(self, moment: Instant) -> Self {
+        match self {
+            Self::Never => Self::Never,
+            Self::Until(deadline) => Self::Until(deadline.min(moment)),
+            Self::Forever => Self::Until(moment),
+        }
+    }
+
     /// How long there is left; `None` is for ever.
     pub(crate) fn left(self) -> Option<Duration> {
         match self {
