@@ -41,7 +41,11 @@ mod messages;
 mod round;
 
 fn main() {
-    posix_ipc_benches::pair::dispatch(&[("typed", round::typed), ("untyped", round::untyped)]);
+    posix_ipc_benches::pair::dispatch(&[
+        ("typed", round::typed),
+        ("serving", round::serving),
+        ("untyped", round::untyped),
+    ]);
     codec::ticks();
     codec::logs();
     codec::batches();

@@ -1,4 +1,5 @@
-//! Whole round trips of a tick between two processes over rings, typed and untyped.
+//! Whole round trips of a tick between two processes over rings: typed, as request and reply, and
+//! untyped.
 
 use std::hint::black_box;
 
@@ -7,7 +8,8 @@ use posix_ipc::ring::spsc;
 use posix_ipc_benches::contest::{Contest, is_test};
 use posix_ipc_benches::figures::{Figure, Figures};
 use posix_ipc_benches::pair;
-use posix_ipc_typed::{Message, Receiver, Sender};
+use posix_ipc_typed::transport::{TransportError, Wait};
+use posix_ipc_typed::{Client, Message, Receiver, Sender, Server};
 
 use crate::messages::{self, Tick};
 
@@ -33,6 +35,17 @@ pub(crate) fn typed(arguments: &[String]) {
             break;
         }
     }
+}
+
+/// Answers each request with the tick, its sequence raised.
+pub(crate) fn serving(arguments: &[String]) {
+    let (there, back) = names(&arguments[0]);
+    let requests = spsc::Receiver::open(there).unwrap();
+    let connect = move |_client| spsc::Sender::open(&*back).map_err(TransportError::failed);
+    let mut server = Server::<Tick, Tick, _, _>::new(requests, connect);
+    pair::ready();
+    let answer = |tick: Tick| Tick { sequence: tick.sequence + 1, ..tick };
+    while server.serve_one(Wait::Forever, answer).is_ok_and(|served| served) {}
 }
 
 /// Sends each message back.
@@ -66,6 +79,8 @@ pub(crate) fn trips() {
     let (sender, receiver, _typed) = start("typed");
     let mut sender = Sender::<Tick, _>::new(sender);
     let mut receiver = Receiver::<Tick, _>::new(receiver);
+    let (requests, replies, _serving) = start("serving");
+    let mut client = Client::<Tick, Tick, _, _>::new(requests, replies);
     let (mut raw_sender, mut raw_receiver, _untyped) = start("untyped");
     let tick = messages::tick();
     let bytes = tick.encoded().unwrap();
@@ -75,6 +90,12 @@ pub(crate) fn trips() {
             Figures::of_each(operations, || {
                 sender.send(&tick).unwrap();
                 let back = receiver.receive().unwrap();
+                assert_eq!(back.sequence, tick.sequence + 1);
+            })
+        })
+        .contender("client and server", |operations| {
+            Figures::of_each(operations, || {
+                let back = client.call(&tick).unwrap();
                 assert_eq!(back.sequence, tick.sequence + 1);
             })
         })
