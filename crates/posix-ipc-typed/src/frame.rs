@@ -401,6 +401,19 @@ pub(crate) fn decode_payload<'a, T: Decode<'a>>(
     result.map_err(|error| PayloadError::Decode { type_name, version, error })
 }
 
+impl Correlation {
+    /// As it stands in a frame.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        (self.client as u128 | (self.request as u128) << 64).to_le_bytes()
+    }
+
+    /// That of the client's next request.
+    #[cfg(feature = "transport")]
+    pub(crate) const fn next(self) -> Self {
+        Self { client: self.client, request: self.request.wrapping_add(1) }
+    }
+}
+
 impl Fragment {
     /// Whether a part of `length` bytes lies within the message.
     fn holds(&self, length: usize) -> bool {

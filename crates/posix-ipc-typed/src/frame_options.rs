@@ -236,8 +236,8 @@ impl FrameOptions {
         if let Some(Fragment { sender, total, offset }) = self.fragment {
             (sender, total, offset).encode(&mut output);
         }
-        if let Some(Correlation { client, request }) = self.correlation {
-            (client, request).encode(&mut output);
+        if let Some(correlation) = self.correlation {
+            output.put(&correlation.to_bytes());
         }
         output.finish()?;
         fill(payload)?;

@@ -68,7 +68,7 @@ pub(crate) struct Outbox<S> {
     ready: Option<Ready>,
 }
 
-/// A head that serves for further messages: of a frame without checksum, part or correlation.
+/// A head that serves for further messages: of a frame without checksum or part.
 #[derive(Debug, Clone, Copy)]
 struct Ready {
     fingerprint: u64,
@@ -76,6 +76,9 @@ struct Ready {
     length: usize,
     /// The length of the head.
     start: usize,
+    /// Whether it ends with a correlation: that of the last request or reply, counted up, which most
+    /// often is the next one's.
+    correlated: bool,
 }
 
 impl<S: SendFrames> Outbox<S> {
@@ -123,14 +126,23 @@ impl<S: SendFrames> Outbox<S> {
         wait: Wait,
     ) -> Result<(), SendError> {
         let length = value.encoded_len();
-        if let (Some(ready), None) = (self.ready, correlation) {
+        if let Some(ready) = self.ready {
             let whole = ready.start.saturating_add(length);
-            if ready.fingerprint == T::SCHEMA.fingerprint && ready.length == length {
+            if ready.fingerprint == T::SCHEMA.fingerprint
+                && ready.length == length
+                && ready.correlated == correlation.is_some()
+            {
+                if let Some(correlation) = correlation {
+                    self.correlate(ready.start, correlation);
+                }
                 let frame = self.buffer.get_mut(..whole).unwrap_or_default();
                 let payload = frame.get_mut(ready.start..).unwrap_or_default();
                 if value.encode_to_slice(payload) == Ok(length) {
                     self.transport.send_frame(frame, priority, wait)?;
                     self.count();
+                    if let Some(correlation) = correlation {
+                        self.correlate(ready.start, correlation.next());
+                    }
                     return Ok(());
                 }
             }
@@ -144,6 +156,18 @@ impl<S: SendFrames> Outbox<S> {
         self.sequence = self.sequence.wrapping_add(1);
         if let Some(slot) = self.buffer.get_mut(HEADER_LEN - 8..HEADER_LEN - 4) {
             slot.copy_from_slice(&self.sequence.to_le_bytes());
+        }
+    }
+
+    /// Ends the head of `start` bytes with this correlation, unless it does.
+    #[inline(always)]
+    fn correlate(&mut self, start: usize, correlation: Correlation) {
+        let head = self.buffer.get_mut(..start);
+        if let Some(slot) = head.and_then(<[u8]>::last_chunk_mut) {
+            let bytes = correlation.to_bytes();
+            if *slot != bytes {
+                *slot = bytes;
+            }
         }
     }
 
@@ -177,9 +201,9 @@ impl<S: SendFrames> Outbox<S> {
                     _ => Err(EncodeError::Invalid("encoded_len is longer than the encoding")),
                 })
                 .map_err(encode)?;
-            if correlation.is_none() && !options.has_checksum() {
-                let fingerprint = T::SCHEMA.fingerprint;
-                self.ready = Some(Ready { fingerprint, length, start });
+            if !options.has_checksum() {
+                let (fingerprint, correlated) = (T::SCHEMA.fingerprint, correlation.is_some());
+                self.ready = Some(Ready { fingerprint, length, start, correlated });
             }
             self.transport.send_frame(frame, priority, wait).map_err(Into::into)
         };
@@ -268,4 +292,47 @@ fn reserve(buffer: &mut Vec<u8>, length: usize) -> &mut [u8] {
         buffer.resize(length, 0);
     }
     buffer.get_mut(..length).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transport::{ReceiveFrames, memory};
+
+    /// A message: of which length, to whom, and whether there is room for it at first.
+    fn step() -> impl Strategy<Value = (usize, Option<(u64, u64)>, bool)> {
+        // Few values, so that heads are kept and most correlations are the one after the last.
+        (0..2usize, proptest::option::of((0..2u64, 0..3u64)), any::<bool>())
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_that_was_kept_is_as_one_that_is_written_anew(steps in vec(step(), 1..40)) {
+            let (transport, mut receiver) = memory(1, 256);
+            let mut outbox = Outbox::new(transport);
+            let mut buffer = Vec::new();
+            for (sequence, (length, correlation, room)) in steps.into_iter().enumerate() {
+                let correlation =
+                    correlation.map(|(client, request)| Correlation { client, request });
+                let value = vec![sequence as u8; length];
+                if !room {
+                    outbox.transport.send_frame(&[0], 0, Wait::Never).unwrap();
+                    prop_assert!(outbox.send(&value, correlation, 0, Wait::Never).is_err());
+                    receiver.receive_frame(&mut buffer, Wait::Never).unwrap().unwrap();
+                }
+                outbox.send(&value, correlation, 0, Wait::Never).unwrap();
+                let arrival = receiver.receive_frame(&mut buffer, Wait::Never).unwrap().unwrap();
+                let mut options = FrameOptions::new().sequence(sequence as u32);
+                if let Some(correlation) = correlation {
+                    options = options.correlation(correlation);
+                }
+                let mut expected = Vec::new();
+                options.write(&value, &mut expected).unwrap();
+                prop_assert_eq!(&buffer[..arrival.length], expected);
+            }
+        }
+    }
 }
