@@ -96,6 +96,13 @@ mod system {
             unsafe { copy::to_shared(bytes, self.start()) };
         }
 
+        /// The first word and the others, for those who go word by word.
+        #[inline(always)]
+        pub(crate) fn words(&self) -> (&AtomicU64, &[AtomicU64]) {
+            let [first, rest @ ..] = &self.0;
+            (first, rest)
+        }
+
         /// Fetches the second of its two lines; the first comes with what stands before it.
         #[inline(always)]
         pub(crate) fn fetch(&self) {
@@ -258,6 +265,11 @@ mod model {
                 value[..chunk.len()].copy_from_slice(chunk);
                 word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
             }
+        }
+
+        pub(crate) fn words(&self) -> (&AtomicU64, &[AtomicU64]) {
+            let [first, rest @ ..] = &self.0;
+            (first, rest)
         }
 
         pub(crate) fn fetch(&self) {}

@@ -141,6 +141,44 @@ fn a_grant_that_is_dropped_was_never_there() {
     assert!(receiver.try_peek().unwrap().is_none());
 }
 
+/// The beginning comes beside the index, if the message comes alone, and the rest from its place.
+#[test]
+fn what_was_written_in_place_is_read_alike_at_any_offset() {
+    let (mut sender, mut receiver) = spsc::pair(4096).unwrap();
+    for (round, len) in [31, 32, 33, 40, 64, 600, 1000, 4000, 3000, 8].into_iter().enumerate() {
+        for several in [false, true] {
+            let message = bytes(round as u64, len);
+            let mut grant = sender.reserve(len).unwrap();
+            grant.write_all(&message).unwrap();
+            grant.commit();
+            if several && len < 2000 {
+                sender.send(b"behind it").unwrap();
+            }
+            for _ in 0..2 {
+                let record = receiver.peek().unwrap();
+                assert_eq!(record.len(), len);
+                for start in (0..len.min(48)).chain([len]) {
+                    for count in [0, 1, 7, 8, 31, 32, 33, 40] {
+                        let mut found = vec![0; count];
+                        match message.get(start..start + count) {
+                            Some(expected) => {
+                                record.read_at(start, &mut found).unwrap();
+                                assert_eq!(found, expected, "{count} bytes at {start} of {len}");
+                            }
+                            None => assert!(record.read_at(start, &mut found).is_err()),
+                        }
+                    }
+                }
+                assert_eq!(record.to_vec(), message);
+            }
+            assert_eq!(receiver.receive_vec().unwrap(), message);
+            if several && len < 2000 {
+                assert_eq!(receiver.receive_vec().unwrap(), b"behind it");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_batch_is_published_at_once_when_it_ends() {
     let (mut sender, mut receiver) = spsc::pair(1 << 16).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::producer::record_size;
 use super::record::{DATA, Head};
-use super::shared::{End, LATEST, Shared, corrupt, offset};
+use super::shared::{Beginning, End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
@@ -33,6 +33,9 @@ pub(crate) struct Consumer {
     /// Bytes of the last record's payload.
     len: usize,
     pace: Pace,
+    /// The beginning of the message at position `begins`, if it came with the index.
+    beginning: Beginning,
+    begins: Option<u64>,
 }
 
 impl Consumer {
@@ -59,6 +62,8 @@ impl Consumer {
             waited: head,
             len: 0,
             pace: Pace::new(true),
+            beginning: Beginning::default(),
+            begins: None,
         })
     }
 
@@ -86,9 +91,22 @@ impl Consumer {
     #[inline]
     pub(crate) fn peek(&mut self) -> Result<Option<Found>, Corrupt> {
         let is_news = !self.has_known();
-        if is_news && !self.refresh()? {
-            self.pace.none();
-            return Ok(None);
+        if is_news {
+            if let Some(found) = self.peek_latest() {
+                return Ok(Some(found));
+            }
+            let before = self.head;
+            if !self.refresh()? {
+                self.pace.none();
+                return Ok(None);
+            }
+            if self.head != before {
+                // The ring was begun anew with it.
+                if let Some(found) = self.peek_latest() {
+                    return Ok(Some(found));
+                }
+            }
+            self.begins = None;
         }
         let head = Head::of_word(self.shared.region().load(self.head));
         // Both are below 2^33, so that the sum is exact.
@@ -101,6 +119,38 @@ impl Consumer {
         }
         let payload = self.head.wrapping_add(RECORD_HEADER);
         Ok(Some(Found { payload, len: head.len as usize }))
+    }
+
+    /// The next record if it is the only one that is there and its sender left its head and its
+    /// beginning beside its index. `None` says nothing; `peek` goes on.
+    #[inline(always)]
+    fn peek_latest(&mut self) -> Option<Found> {
+        let publication = &self.shared.header().tail.0;
+        let tail = publication.tail.load(Ordering::Acquire);
+        let (head, beginning) = publication.read_beginning(self.head)?;
+        let (len, size) = (head.len as usize, tail.wrapping_sub(self.head));
+        if head.kind != DATA || record_size(len) != size || size > self.shared.region().size() {
+            return None;
+        }
+        let payload = self.head.wrapping_add(RECORD_HEADER);
+        self.tail = tail;
+        self.beginning = beginning;
+        self.begins = Some(payload);
+        self.pace.single();
+        Some(Found { payload, len })
+    }
+
+    /// Copies out of a message, which has so many bytes.
+    #[inline]
+    pub(crate) fn read_at(&self, found: Found, offset: usize, bytes: &mut [u8]) {
+        if self.begins == Some(found.payload) {
+            let end = offset.saturating_add(bytes.len());
+            if let Some(beginning) = self.beginning.as_flattened().get(offset..end) {
+                bytes.copy_from_slice(beginning);
+                return;
+            }
+        }
+        self.shared.region().read(found.payload.wrapping_add(offset as u64), bytes);
     }
 
     /// Takes the next record if it is known to be there and sound, and fits. `None` says nothing;
@@ -133,6 +183,7 @@ impl Consumer {
         let tail = publication.tail.load(Ordering::Acquire);
         let len = publication.read(self.head, tail, buffer)?;
         self.tail = tail;
+        self.begins = None;
         self.pace.single();
         self.release(Found { payload: self.head.wrapping_add(RECORD_HEADER), len });
         Some(len)
@@ -184,6 +235,9 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn has_news(&self) -> bool {
         let publication = &self.shared.header().tail.0;
+        if self.begins.is_some() {
+            return publication.tail.load(Ordering::Acquire) != self.head;
+        }
         if self.len > LATEST {
             // The record will be read next; a short one comes with the index instead.
             self.shared.region().expect_read(self.head);

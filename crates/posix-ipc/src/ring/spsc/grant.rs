@@ -41,6 +41,7 @@ pub struct Grant<'a> {
 }
 
 impl<'a> Grant<'a> {
+    #[inline]
     pub(super) fn new(producer: &'a mut Producer, room: Room, publish: bool) -> Self {
         Self { producer, room, len: room.len, cursor: 0, publish }
     }
@@ -105,7 +106,7 @@ impl<'a> Grant<'a> {
     pub fn commit(self) {
         self.producer.commit(self.room, self.len);
         if self.publish {
-            self.producer.publish();
+            self.producer.publish_in_place(self.room, self.len);
         }
     }
 }

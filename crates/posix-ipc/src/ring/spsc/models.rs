@@ -104,6 +104,36 @@ fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
     });
 }
 
+/// Written in place, and read by the beginning that comes with the index where there is one.
+#[test]
+fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
+    model(|| {
+        let shared = ring(64);
+        let mut producer = Producer::attach(shared.clone()).unwrap();
+        let mut consumer = Consumer::attach(shared).unwrap();
+        let sender = thread::spawn(move || {
+            for word in [1, 2] {
+                let room = producer.room(8, Look::Cheap).unwrap().unwrap();
+                producer.shared.region().store(room.position + RECORD_HEADER, word);
+                producer.commit(room, 8);
+                producer.publish_in_place(room, 8);
+            }
+        });
+        let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
+        for word in [1u64, 2] {
+            let found = match consumer.peek().unwrap() {
+                Some(found) => found,
+                None => sleep(&bed, || consumer.peek()),
+            };
+            let mut bytes = [0; 8];
+            consumer.read_at(found, 0, &mut bytes);
+            assert_eq!((found.len, u64::from_ne_bytes(bytes)), (8, word));
+            consumer.release(found);
+        }
+        sender.join().unwrap();
+    });
+}
+
 #[test]
 fn a_full_ring_wraps_and_wakes_its_sender() {
     model(|| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::Head;
-use super::shared::{End, LATEST, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::Ordering;
@@ -189,6 +189,19 @@ impl Producer {
         } else {
             self.publish();
         }
+    }
+
+    /// As `publish`, of a record that was written in place and committed alone, with `len` bytes:
+    /// who peeks at it finds its beginning beside the index.
+    #[inline]
+    pub(crate) fn publish_in_place(&mut self, room: Room, len: usize) {
+        if len >= 8 * BEGINNING {
+            let publication = &self.shared.header().tail.0;
+            let head = Head::data(len);
+            publication.keep_beginning(room.position, head, self.shared.region());
+        }
+        self.publish();
+        self.shared.region().expect_write(self.tail);
     }
 
     /// Bytes that were committed and are not published.

@@ -156,6 +156,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`send`](Self::send).
+    #[inline]
     pub fn reserve(&mut self, len: usize) -> Result<Grant<'_>, SendError> {
         self.reserve_until(len, Deadline::Never)
     }
@@ -165,6 +166,7 @@ impl Sender {
     /// # Errors
     ///
     /// As [`try_send`](Self::try_send).
+    #[inline]
     pub fn try_reserve(&mut self, len: usize) -> Result<Grant<'_>, SendError> {
         let room = self.room(len, Look::Exact)?;
         Ok(Grant::new(&mut self.producer, room, true))
@@ -196,6 +198,7 @@ impl Sender {
         self.reserve_until(len, Deadline::at(deadline))
     }
 
+    #[inline]
     fn reserve_until(&mut self, len: usize, deadline: Deadline) -> Result<Grant<'_>, SendError> {
         let room = match self.room(len, Look::Cheap) {
             Err(SendError::Full) => self.wait_for_room(len, deadline)?,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use rustix::time::Timespec;
 
 use super::producer::record_size;
+use super::record::Head;
 use crate::ring::error::Corrupt;
-use crate::ring::layout::Preamble;
+use crate::ring::layout::{Preamble, RECORD_HEADER};
 #[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
 use crate::ring::memory::{Memory, Region, Short};
@@ -45,7 +46,8 @@ const _: () = {
     assert!(std::mem::offset_of!(Publication, restart) == 16);
     assert!(std::mem::offset_of!(Publication, copy) == 24);
     assert!(size_of::<Publication>() == 128);
-    assert!(LATEST as u64 <= LEN_MASK);
+    assert!(LATEST < BEGINS);
+    assert!(std::mem::offset_of!(Publication, copy) + 8 * (1 + BEGINNING) == 64);
     assert!(std::mem::offset_of!(Header, head) == 256);
     assert!(std::mem::offset_of!(Header, taken) == 384);
     assert!(std::mem::offset_of!(Header, receiver_sleeps) == 512);
@@ -56,6 +58,12 @@ const _: () = {
 
 /// Bytes of the longest message that is copied beside the sender's index.
 pub(crate) const LATEST: usize = Short::LEN;
+/// Words of the beginning that is copied of a message that was written in place: with the record's
+/// head, what the line of the index has room for.
+pub(crate) const BEGINNING: usize = if cfg!(posix_ipc_loom) { 1 } else { 4 };
+pub(crate) type Beginning = [[u8; 8]; BEGINNING];
+/// In a tag in a length's place: the copy is of a record's head and beginning.
+const BEGINS: usize = LEN_MASK as usize;
 
 /// The sender's index, and a copy of the last message if it is short: a receiver that waits for
 /// this very message gets it with the line that it looks at, and need not fetch another.
@@ -89,6 +97,22 @@ impl Publication {
         fence(Ordering::Release);
         self.copy.write(message);
         self.latest.store(tag(position, message.len()), Ordering::Release);
+    }
+
+    /// As `keep`, of the head and the beginning of a record that may be longer.
+    ///
+    /// Word by word, as they were likely written a moment ago: wider accesses would wait for that.
+    #[inline(always)]
+    pub(crate) fn keep_beginning(&self, position: u64, head: Head, region: &Region) {
+        self.forget();
+        fence(Ordering::Release);
+        let (first, rest) = self.copy.words();
+        first.store(head.to_word(), Ordering::Relaxed);
+        for (word, at) in rest.iter().zip(0..BEGINNING) {
+            let from = position.wrapping_add(RECORD_HEADER + 8 * at as u64);
+            word.store(region.load(from), Ordering::Relaxed);
+        }
+        self.latest.store(tag(position, BEGINS), Ordering::Release);
     }
 
     /// Drops the copy: a sender that died may have left one that it never published, whose
@@ -127,6 +151,25 @@ impl Publication {
         self.copy.read(buffer.get_mut(..len)?);
         fence(Ordering::Acquire);
         (self.latest.load(Ordering::Relaxed) == latest).then_some(len)
+    }
+
+    /// The head of the record at `start` and the beginning of its message, if they stand here.
+    ///
+    /// They are no more to be trusted than the record itself.
+    #[inline(always)]
+    pub(crate) fn read_beginning(&self, start: u64) -> Option<(Head, Beginning)> {
+        let expected = tag(start, BEGINS);
+        if self.latest.load(Ordering::Acquire) != expected {
+            return None;
+        }
+        let (first, rest) = self.copy.words();
+        let head = Head::of_word(first.load(Ordering::Relaxed));
+        let mut beginning = [[0; 8]; BEGINNING];
+        for (bytes, word) in beginning.iter_mut().zip(rest) {
+            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        }
+        fence(Ordering::Acquire);
+        (self.latest.load(Ordering::Relaxed) == expected).then_some((head, beginning))
     }
 }
 
@@ -330,5 +373,27 @@ mod tests {
             publication.forget();
             assert_eq!(publication.read(start, end, &mut buffer), None);
         }
+    }
+
+    #[test]
+    fn a_beginning_serves_the_record_that_it_is_of_alone() {
+        let publication = Publication::default();
+        let mut memory = vec![0u64; 512];
+        for (word, number) in memory.iter_mut().zip(1..) {
+            *word = number;
+        }
+        let start = std::ptr::NonNull::new(memory.as_mut_ptr().cast()).unwrap();
+        // SAFETY: the region is as large as the memory, which outlives it, and nobody reads pages.
+        let region = unsafe { Region::new(start, 4096, 4096) };
+        let position = 7 * 4096 + 4080;
+        publication.keep_beginning(position, Head::data(1000), &region);
+        let (head, beginning) = publication.read_beginning(position).unwrap();
+        assert_eq!(head, Head::data(1000));
+        // From the last word on, round the end.
+        assert_eq!(beginning.map(u64::from_ne_bytes), [512, 1, 2, 3]);
+        assert!(publication.read_beginning(position + 8).is_none());
+        assert_eq!(publication.read(position, position + 1008, &mut [0; 2000]), None);
+        publication.keep(position, b"a short one");
+        assert!(publication.read_beginning(position).is_none());
     }
 }

@@ -21,6 +21,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
+    #[inline]
     pub(super) fn new(consumer: &'a mut Consumer, found: Found) -> Self {
         Self { consumer, found }
     }
@@ -52,7 +53,7 @@ impl<'a> Record<'a> {
             Some(end) if end <= self.found.len => {}
             _ => return Err(OutOfBounds { offset, len: bytes.len(), size: self.found.len }),
         }
-        self.region().read(self.found.payload.wrapping_add(offset as u64), bytes);
+        self.consumer.read_at(self.found, offset, bytes);
         Ok(())
     }
 
