@@ -272,7 +272,14 @@ impl Receiver {
         if let Some(len) = self.try_receive(buffer)? {
             return Ok(Some(len));
         }
-        if self.spin() { self.try_receive(buffer) } else { Ok(None) }
+        if !self.spin() {
+            return Ok(None);
+        }
+        // First in line here, since somebody waits for the answer.
+        match self.consumer.take_latest(buffer) {
+            Some(len) => Ok(Some(len)),
+            None => self.try_receive(buffer),
+        }
     }
 
     #[cold]
@@ -308,6 +315,7 @@ impl Receiver {
     }
 
     /// Whether news came during a spin.
+    #[inline]
     fn spin(&mut self) -> bool {
         let Self { consumer, attachment, .. } = self;
         attachment.served(consumer.has_served_several());
