@@ -21,7 +21,8 @@ macro_rules! rkyv_encoder {
 
 /// A contender that checks and decodes with rkyv.
 macro_rules! rkyv_decoder {
-    ($type:ty, $archived:ty, $value:expr) => {{
+    ($desk:expr, $type:ty, $archived:ty, $value:expr) => {{
+        let (desk, mut round) = ($desk, 0);
         let bytes = rkyv::to_bytes::<rkyv::rancor::Error>(&$value).unwrap();
         let decode = |bytes: &[u8]| -> $type {
             let archived = rkyv::access::<$archived, rkyv::rancor::Error>(bytes).unwrap();
@@ -29,8 +30,10 @@ macro_rules! rkyv_decoder {
         };
         assert!(decode(&bytes) == $value);
         move |operations| {
-            Figures::of_loop(operations, || {
-                black_box(decode(black_box(&bytes)));
+            desk.with_bytes(&mut round, &bytes, |bytes| {
+                Figures::of_loop(operations, || {
+                    black_box(Lines(decode(black_box(bytes))));
+                })
             })
         }
     }};
