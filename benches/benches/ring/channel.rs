@@ -195,8 +195,16 @@ pub(crate) struct Mpmc {
 
 impl Mpmc {
     pub(crate) fn open(base: &str, side: Side, len: usize) -> Self {
+        Self::with(base, side, len, ((4 << 20) / (len + 64)).clamp(16, 1024))
+    }
+
+    /// As small as a dialogue needs it, so that its slots stay in the nearest caches.
+    pub(crate) fn open_small(base: &str, side: Side, len: usize) -> Self {
+        Self::with(base, side, len, 32)
+    }
+
+    fn with(base: &str, side: Side, len: usize, capacity: usize) -> Self {
         let (there, back) = side.names(base);
-        let capacity = ((4 << 20) / (len + 64)).clamp(16, 1024);
         let sender = mpmc::Sender::options().mode(side.mode());
         let receiver = mpmc::Receiver::options().mode(side.mode());
         let sender = sender.capacity(capacity).message_size(len).open(&there);

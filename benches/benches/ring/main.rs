@@ -58,6 +58,7 @@ macro_rules! with_kind {
             "wait_any of 1" => $function(AnyOf::open, $($argument),*),
             "wait_any of 8" => $function(AnyOf::open_eight, $($argument),*),
             "mpmc" => $function(Mpmc::open, $($argument),*),
+            "mpmc of 32" => $function(Mpmc::open_small, $($argument),*),
             "mq" => $function(Mq::open, $($argument),*),
             "pipe" => $function(Pipe::open, $($argument),*),
             "unix socket" => $function(Socket::open, $($argument),*),
@@ -247,7 +248,7 @@ fn round_trips() {
     let apart = |kind: &str, len, count| dialogue(kind, len, count, [0, 1]);
     let kernel = ["mq", "pipe", "unix socket", "ipc-channel"];
     for (label, len) in [("8 B", 8), ("64 B", 64), ("1 KiB", 1024)] {
-        let kinds = ["limit", "spsc default", "mpmc"].into_iter().chain(kernel);
+        let kinds = ["limit", "spsc default", "mpmc", "mpmc of 32"].into_iter().chain(kernel);
         let new = Contest::new(&format!("ring/round trip {label}"), 6_400).rounds(5);
         let mut job = contest(new, kinds.chain(peers()), apart, len);
         if len <= 64 {
@@ -255,6 +256,7 @@ fn round_trips() {
                 .target("spsc default", "limit", Figure::P50, 1.35)
                 .target("spsc default", "iceoryx2", Figure::P50, 0.16)
                 .target("mpmc", "iceoryx2", Figure::P50, 0.2)
+                .target("mpmc of 32", "iceoryx2", Figure::P50, 0.2)
                 .target("spsc default", "mq", Figure::P50, 0.02);
         } else {
             job = job.target("spsc default", "iceoryx2", Figure::P50, 0.3);

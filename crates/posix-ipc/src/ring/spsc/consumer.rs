@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::producer::record_size;
 use super::record::{DATA, Head};
-use super::shared::{Beginning, End, LATEST, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
@@ -33,8 +33,9 @@ pub(crate) struct Consumer {
     /// Bytes of the last record's payload.
     len: usize,
     pace: Pace,
-    /// The beginning of the message at position `begins`, if it came with the index.
-    beginning: Beginning,
+    /// What came with the index of the message at position `begins`: the first `begun` bytes.
+    beginning: [u8; LATEST],
+    begun: usize,
     begins: Option<u64>,
 }
 
@@ -62,7 +63,8 @@ impl Consumer {
             waited: head,
             len: 0,
             pace: Pace::new(true),
-            beginning: Beginning::default(),
+            beginning: [0; LATEST],
+            begun: 0,
             begins: None,
         })
     }
@@ -121,36 +123,50 @@ impl Consumer {
         Ok(Some(Found { payload, len: head.len as usize }))
     }
 
-    /// The next record if it is the only one that is there and its sender left its head and its
-    /// beginning beside its index. `None` says nothing; `peek` goes on.
+    /// The next record if it is the only one that is there and its sender left a copy of it or of
+    /// its beginning beside its index. `None` says nothing; `peek` goes on.
     #[inline(always)]
     fn peek_latest(&mut self) -> Option<Found> {
         let publication = &self.shared.header().tail.0;
         let tail = publication.tail.load(Ordering::Acquire);
-        let (head, beginning) = publication.read_beginning(self.head)?;
-        let (len, size) = (head.len as usize, tail.wrapping_sub(self.head));
-        if head.kind != DATA || record_size(len) != size || size > self.shared.region().size() {
-            return None;
-        }
+        let (len, begun) = match publication.read_beginning(self.head, &mut self.beginning) {
+            Some(head) => {
+                let (len, size) = (head.len as usize, tail.wrapping_sub(self.head));
+                let fits = record_size(len) == size && size <= self.shared.region().size();
+                (head.kind == DATA && fits).then_some((len, len.min(8 * BEGINNING)))?
+            }
+            None => {
+                let len = publication.read(self.head, tail, &mut self.beginning)?;
+                (len, len)
+            }
+        };
         let payload = self.head.wrapping_add(RECORD_HEADER);
         self.tail = tail;
-        self.beginning = beginning;
-        self.begins = Some(payload);
+        (self.begins, self.begun) = (Some(payload), begun);
         self.pace.single();
         Some(Found { payload, len })
+    }
+
+    /// The first bytes of a message that are here already: all, some or none.
+    #[inline(always)]
+    pub(crate) fn beginning(&self, found: Found) -> &[u8] {
+        if self.begins != Some(found.payload) {
+            return &[];
+        }
+        self.beginning.get(..self.begun).unwrap_or_default()
     }
 
     /// Copies out of a message, which has so many bytes.
     #[inline]
     pub(crate) fn read_at(&self, found: Found, offset: usize, bytes: &mut [u8]) {
-        if self.begins == Some(found.payload) {
-            let end = offset.saturating_add(bytes.len());
-            if let Some(beginning) = self.beginning.as_flattened().get(offset..end) {
-                bytes.copy_from_slice(beginning);
-                return;
+        let end = offset.saturating_add(bytes.len());
+        match self.beginning(found).get(offset..end) {
+            Some(beginning) => bytes.copy_from_slice(beginning),
+            None => {
+                let position = found.payload.wrapping_add(offset as u64);
+                self.shared.region().read(position, bytes);
             }
         }
-        self.shared.region().read(found.payload.wrapping_add(offset as u64), bytes);
     }
 
     /// Takes the next record if it is known to be there and sound, and fits. `None` says nothing;
@@ -235,12 +251,11 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn has_news(&self) -> bool {
         let publication = &self.shared.header().tail.0;
-        if self.begins.is_some() {
-            return publication.tail.load(Ordering::Acquire) != self.head;
-        }
         if self.len > LATEST {
-            // The record will be read next; a short one comes with the index instead.
-            self.shared.region().expect_read(self.head);
+            // The record will be read next, unless its beginning comes with the index as well.
+            if self.begins.is_none() {
+                self.shared.region().expect_read(self.head);
+            }
             return publication.tail.load(Ordering::Acquire) != self.head;
         }
         publication.look() != self.head

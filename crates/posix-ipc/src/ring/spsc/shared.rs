@@ -61,7 +61,6 @@ pub(crate) const LATEST: usize = Short::LEN;
 /// Words of the beginning that is copied of a message that was written in place: with the record's
 /// head, what the line of the index has room for.
 pub(crate) const BEGINNING: usize = if cfg!(posix_ipc_loom) { 1 } else { 4 };
-pub(crate) type Beginning = [[u8; 8]; BEGINNING];
 /// In a tag in a length's place: the copy is of a record's head and beginning.
 const BEGINS: usize = LEN_MASK as usize;
 
@@ -153,23 +152,23 @@ impl Publication {
         (self.latest.load(Ordering::Relaxed) == latest).then_some(len)
     }
 
-    /// The head of the record at `start` and the beginning of its message, if they stand here.
+    /// The head of the record at `start` and, in `beginning`, the first words of its message, if they
+    /// stand here.
     ///
     /// They are no more to be trusted than the record itself.
     #[inline(always)]
-    pub(crate) fn read_beginning(&self, start: u64) -> Option<(Head, Beginning)> {
+    pub(crate) fn read_beginning(&self, start: u64, beginning: &mut [u8]) -> Option<Head> {
         let expected = tag(start, BEGINS);
         if self.latest.load(Ordering::Acquire) != expected {
             return None;
         }
         let (first, rest) = self.copy.words();
         let head = Head::of_word(first.load(Ordering::Relaxed));
-        let mut beginning = [[0; 8]; BEGINNING];
-        for (bytes, word) in beginning.iter_mut().zip(rest) {
-            *bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        for (bytes, word) in beginning.chunks_exact_mut(8).zip(rest).take(BEGINNING) {
+            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
         fence(Ordering::Acquire);
-        (self.latest.load(Ordering::Relaxed) == expected).then_some((head, beginning))
+        (self.latest.load(Ordering::Relaxed) == expected).then_some(head)
     }
 }
 
@@ -387,13 +386,15 @@ mod tests {
         let region = unsafe { Region::new(start, 4096, 4096) };
         let position = 7 * 4096 + 4080;
         publication.keep_beginning(position, Head::data(1000), &region);
-        let (head, beginning) = publication.read_beginning(position).unwrap();
-        assert_eq!(head, Head::data(1000));
+        let mut beginning = [0; LATEST];
+        let head = publication.read_beginning(position, &mut beginning);
+        assert_eq!(head, Some(Head::data(1000)));
         // From the last word on, round the end.
-        assert_eq!(beginning.map(u64::from_ne_bytes), [512, 1, 2, 3]);
-        assert!(publication.read_beginning(position + 8).is_none());
+        let expected = [512u64, 1, 2, 3].map(u64::to_ne_bytes);
+        assert_eq!(beginning[..32], expected.concat());
+        assert!(publication.read_beginning(position + 8, &mut beginning).is_none());
         assert_eq!(publication.read(position, position + 1008, &mut [0; 2000]), None);
         publication.keep(position, b"a short one");
-        assert!(publication.read_beginning(position).is_none());
+        assert!(publication.read_beginning(position, &mut beginning).is_none());
     }
 }

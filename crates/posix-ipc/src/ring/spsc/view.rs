@@ -60,6 +60,11 @@ impl<'a> Record<'a> {
     /// Appends the message to `buffer`.
     pub fn append_to(&self, buffer: &mut Vec<u8>) {
         let (start, len) = (buffer.len(), self.found.len);
+        let beginning = self.consumer.beginning(self.found);
+        if beginning.len() == len {
+            buffer.extend_from_slice(beginning);
+            return;
+        }
         buffer.reserve(len);
         let Some(spare) = buffer.spare_capacity_mut().get_mut(..len) else { return };
         if self.region().read_uninit(self.found.payload, spare) {
