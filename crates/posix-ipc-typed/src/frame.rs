@@ -236,6 +236,28 @@ impl<'a> Frame<'a> {
     #[inline(always)]
     #[cfg(feature = "transport")]
     pub(crate) fn usual(bytes: &'a [u8], schema: &Schema) -> Option<&'a [u8]> {
+        Self::after_name(bytes, schema, 0)
+    }
+
+    /// The same of a request or a reply, and which one it is.
+    #[inline(always)]
+    #[cfg(feature = "transport")]
+    pub(crate) fn usual_correlated(
+        bytes: &'a [u8],
+        schema: &Schema,
+    ) -> Option<(Correlation, &'a [u8])> {
+        let rest = Self::after_name(bytes, schema, CORRELATED)?;
+        let (client, rest) = rest.split_first_chunk()?;
+        let (request, payload) = rest.split_first_chunk()?;
+        let (client, request) = (u64::from_le_bytes(*client), u64::from_le_bytes(*request));
+        Some((Correlation { client, request }, payload))
+    }
+
+    /// What follows the name, or the header, in a frame of the type that has these flags, and at
+    /// most a name beside them.
+    #[inline(always)]
+    #[cfg(feature = "transport")]
+    fn after_name(bytes: &'a [u8], schema: &Schema, others: u8) -> Option<&'a [u8]> {
         let (start, rest) = bytes.split_first_chunk::<8>()?;
         let (fingerprint, rest) = rest.split_first_chunk::<8>()?;
         let (kind, rest) = rest.split_first_chunk::<8>()?;
@@ -244,7 +266,7 @@ impl<'a> Frame<'a> {
         let length = rest.len() as u64;
         let expected = u64::from(u16::from_le_bytes(MAGIC))
             | u64::from(FORMAT) << 16
-            | (flags & u64::from(NAMED)) << 24
+            | (flags & u64::from(NAMED) | u64::from(others)) << 24
             | length << 32;
         let kind_expected = u64::from(schema.lineage) | u64::from(schema.version) << 32;
         let same = schema.version != 0
@@ -257,7 +279,7 @@ impl<'a> Frame<'a> {
         if !same {
             return None;
         }
-        if flags == 0 {
+        if flags & u64::from(NAMED) == 0 {
             return Some(rest);
         }
         let (count, rest) = rest.split_first()?;
@@ -481,7 +503,16 @@ mod tests {
             assert!(frame.correlation.is_none());
             assert!(frame.name.is_none_or(|name| name == schema.name));
         }
-        usual.is_some()
+        let correlated = Frame::usual_correlated(bytes, schema);
+        if let Some((correlation, payload)) = correlated {
+            assert_eq!(usual, None);
+            let frame = Frame::parse(bytes).unwrap();
+            assert_eq!((frame.payload, frame.correlation), (payload, Some(correlation)));
+            assert_eq!((frame.fingerprint, frame.version), (schema.fingerprint, schema.version));
+            assert!(frame.fragment.is_none() && !frame.reference && !frame.checksum);
+            assert!(frame.name.is_none_or(|name| name == schema.name));
+        }
+        usual.is_some() || correlated.is_some()
     }
 
     #[test]
@@ -494,7 +525,10 @@ mod tests {
             (options, true),
             (options.named(false), true),
             (options.checksum(true), false),
-            (options.correlation(correlation), false),
+            (options.correlation(correlation), true),
+            (options.correlation(correlation).named(false), true),
+            (options.correlation(correlation).checksum(true), false),
+            (options.correlation(correlation).reference(true), false),
             (options.reference(true), false),
         ] {
             let mut bytes = Vec::new();

@@ -258,6 +258,35 @@ impl<R: ReceiveFrames> Inbox<R> {
         }
     }
 
+    /// Receives one request or reply: of the usual ones, and of those `only` this one, `make` makes
+    /// something at once, and everything else is for `use_it`; `None` if there was none in time.
+    pub(crate) fn receive_correlated<T: DecodeOwned, U>(
+        &mut self,
+        wait: Wait,
+        only: Option<Correlation>,
+        make: impl Fn(T, Correlation) -> U,
+        mut use_it: impl FnMut(&Arrived<'_>) -> Result<U, ReceiveError>,
+    ) -> Result<Option<U>, ReceiveError> {
+        loop {
+            let Some(arrival) = self.next(wait)? else {
+                return Ok(None);
+            };
+            if arrival.length < SHARED_FROM {
+                let bytes = self.buffer.get(..arrival.length).unwrap_or_default();
+                let usual = Frame::usual_correlated(bytes, &T::SCHEMA)
+                    .filter(|(correlation, _)| only.is_none_or(|only| only == *correlation));
+                if let Some((correlation, payload)) = usual {
+                    if let Ok(value) = decode_payload(payload, None, T::SCHEMA.version) {
+                        return Ok(Some(make(value, correlation)));
+                    }
+                }
+            }
+            if let Some(used) = self.open(arrival, &mut use_it)? {
+                return Ok(Some(used));
+            }
+        }
+    }
+
     /// Hands the message in the buffer to `use_it`; `None` if it was a part of one that is not
     /// complete.
     #[inline(never)]

@@ -129,8 +129,10 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned, S: SendFrames, R: ReceiveFrames>
         }
         loop {
             let mut late = false;
-            let reply = self.inbox.receive(wait, |arrived| {
-                if arrived.correlation() == Some(correlation) {
+            let this = Some(correlation);
+            let make = |reply, _| Some(reply);
+            let reply = self.inbox.receive_correlated(wait, this, make, |arrived| {
+                if arrived.correlation() == this {
                     return arrived.decode().map(Some);
                 }
                 late = true;
@@ -283,7 +285,8 @@ impl<Req: DecodeOwned, Rep: Message, R: ReceiveFrames, C: Connect> Server<Req, R
     ///
     /// [`ReceiveError`]; a message that is no request is one too.
     pub fn receive(&mut self, wait: Wait) -> Result<Option<(Req, ReplyTo)>, ReceiveError> {
-        self.inbox.receive(wait, |arrived| match arrived.correlation() {
+        let make = |request, correlation| (request, ReplyTo(correlation));
+        self.inbox.receive_correlated(wait, None, make, |arrived| match arrived.correlation() {
             Some(correlation) => Ok((arrived.decode()?, ReplyTo(correlation))),
             None => Err(ReceiveError::Unrouted(Box::new(arrived.envelope()))),
         })
