@@ -8,6 +8,7 @@ mod cross_process;
 mod grants;
 mod hostile;
 mod journal;
+mod killed;
 mod mpmc;
 mod notified;
 mod python;
@@ -20,6 +21,7 @@ use asynchronous::slow_receiver;
 use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, idler, stuck_sender, taker};
 use grants::{forks_with_claims, reserver};
+use killed::unfinished;
 use stepped::stepped;
 use wait_any::any_actor;
 
@@ -40,5 +42,6 @@ testutil::roles!(
     any_actor,
     slow_receiver,
     idler,
-    stepped
+    stepped,
+    unfinished
 );
