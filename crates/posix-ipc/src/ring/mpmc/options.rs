@@ -72,6 +72,9 @@ impl<E> Options<E> {
 
     /// Sets how many messages each lane holds, rounded up to a power of two; 1024 by default. A
     /// ring that exists has to have as many.
+    ///
+    /// For questions and answers a small one is best: slots that are soon used again stay in
+    /// the nearest caches.
     #[must_use]
     pub fn capacity(mut self, messages: usize) -> Self {
         self.capacity = Some(messages);
