@@ -219,6 +219,18 @@ const WAYS: u64 = 3;
 
 #[test]
 fn mpmc_survives_kills_of_any_participant_at_random_moments() {
+    let missing = kill_mpmc(1);
+    assert_eq!(missing, 0, "who dies with a message that it peeked at has not taken it");
+}
+
+#[test]
+fn mpmc_loses_at_most_what_dead_receivers_had_taken() {
+    kill_mpmc(WAYS);
+}
+
+/// Kills participants of a ring whose receivers take messages in the first `ways`, and gives how many
+/// were lost: one at most for each killed receiver that had taken it before it noted it.
+fn kill_mpmc(ways: u64) -> u64 {
     let crashes = crashes();
     let _watchdog = watchdog(120 + crashes / 2);
     let (ring, book) = (unique("crash-mpmc"), unique("crash-mpmc-journal"));
@@ -232,8 +244,8 @@ fn mpmc_survives_kills_of_any_participant_at_random_moments() {
         incarnation - 1
     };
     let mut senders: Vec<_> = (0..2).map(|_| start("mpmc_sender", &ring, &book, next())).collect();
-    let mut receivers = [PEEKS, RECEIVES].map(|how| start("mpmc_receiver", &ring, &book, how));
-    let mut ways = [PEEKS, RECEIVES];
+    let mut hows = [PEEKS, RECEIVES % ways];
+    let mut receivers = hows.map(|how| start("mpmc_receiver", &ring, &book, how));
     // How many were killed that peek, and that do not.
     let (mut peekers, mut takers) = (0, 0);
     for _ in 0..crashes {
@@ -243,17 +255,17 @@ fn mpmc_survives_kills_of_any_participant_at_random_moments() {
             sender.kill();
             *sender = start("mpmc_sender", &ring, &book, next());
         } else {
-            let (receiver, way) = (&mut receivers[which - 2], &mut ways[which - 2]);
+            let (receiver, how) = (&mut receivers[which - 2], &mut hows[which - 2]);
             receiver.kill();
-            *(if *way == PEEKS { &mut peekers } else { &mut takers }) += 1;
-            *way = random.below(WAYS);
-            *receiver = start("mpmc_receiver", &ring, &book, *way);
+            *(if *how == PEEKS { &mut peekers } else { &mut takers }) += 1;
+            *how = random.below(ways);
+            *receiver = start("mpmc_receiver", &ring, &book, *how);
         }
         assert_eq!(journal.failures(), 0);
     }
     senders.iter_mut().chain(&mut receivers).for_each(Child::kill);
-    for way in ways {
-        *(if way == PEEKS { &mut peekers } else { &mut takers }) += 1;
+    for how in hows {
+        *(if how == PEEKS { &mut peekers } else { &mut takers }) += 1;
     }
     let rest = mpmc::Receiver::open(&*ring).unwrap();
     rest.repair();
@@ -272,4 +284,5 @@ fn mpmc_survives_kills_of_any_participant_at_random_moments() {
         journal.received()
     );
     assert!(rest.participants() >= 1);
+    missing
 }
