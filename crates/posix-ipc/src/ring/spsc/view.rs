@@ -11,6 +11,9 @@ use crate::ring::memory::Region;
 /// The message stays in the ring, and the next peek finds it again, until it is
 /// [released](Self::release): a receiver that dies in between has not taken it.
 ///
+/// Who waits for a message that was [written in place](super::Sender::reserve) gets its first 32
+/// bytes with the news of it: what decides about the rest stands best there.
+///
 /// It is read by copying ([`read_at`](Self::read_at), [`to_vec`](Self::to_vec),
 /// [`reader`](Self::reader)), since the other process could write the same memory, and so no
 /// `&[u8]` of it is safe; whoever trusts the other process takes [`as_slice`](Self::as_slice).
