@@ -110,17 +110,23 @@ impl Consumer {
             }
             self.begins = None;
         }
+        let found = self.known().map_err(|head| self.bad_record(head))?;
+        if is_news {
+            self.pace.news(record_size(found.len), self.tail.wrapping_sub(self.head));
+        }
+        Ok(Some(found))
+    }
+
+    /// The next of the records that are known to be there, or its head if that can't be one.
+    #[inline(always)]
+    fn known(&self) -> Result<Found, Head> {
         let head = Head::of_word(self.shared.region().load(self.head));
         // Both are below 2^33, so that the sum is exact.
-        let available = self.tail.wrapping_sub(self.head);
-        if head.kind != DATA || record_size(head.len as usize) > available {
-            return Err(self.bad_record(head));
+        let len = head.len as usize;
+        if head.kind != DATA || record_size(len) > self.tail.wrapping_sub(self.head) {
+            return Err(head);
         }
-        if is_news {
-            self.pace.news(record_size(head.len as usize), available);
-        }
-        let payload = self.head.wrapping_add(RECORD_HEADER);
-        Ok(Some(Found { payload, len: head.len as usize }))
+        Ok(Found { payload: self.head.wrapping_add(RECORD_HEADER), len })
     }
 
     /// The next record if it is the only one that is there and its sender left a copy of it or of
@@ -173,19 +179,13 @@ impl Consumer {
     /// `peek` tells.
     #[inline(always)]
     pub(crate) fn take_known(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        let known = self.tail.wrapping_sub(self.head);
-        if known == 0 {
+        if !self.has_known() {
             return None;
         }
-        let head = Head::of_word(self.shared.region().load(self.head));
-        let len = head.len as usize;
-        if head.kind != DATA || record_size(len) > known {
-            return None;
-        }
-        let payload = self.head.wrapping_add(RECORD_HEADER);
-        self.shared.region().read(payload, buffer.get_mut(..len)?);
-        self.release(Found { payload, len });
-        Some(len)
+        let found = self.known().ok()?;
+        self.shared.region().read(found.payload, buffer.get_mut(..found.len)?);
+        self.release(found);
+        Some(found.len)
     }
 
     /// Takes the next record if it is the only one that is there and short: by the copy that

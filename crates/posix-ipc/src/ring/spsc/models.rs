@@ -7,7 +7,7 @@ use std::time::Duration;
 use loom::sync::Arc as LoomArc;
 use loom::thread;
 
-use super::consumer::Consumer;
+use super::consumer::{Consumer, Found};
 use super::producer::{Look, Producer};
 use super::shared::{End, Header, SeatBed, Shared};
 use crate::deadline::Deadline;
@@ -21,6 +21,11 @@ use crate::ring::wait::{Spin, Waited, sleep_until};
 fn ring(size: u64) -> std::sync::Arc<Shared> {
     let memory = Memory::new(Header::default(), Region::new(size));
     std::sync::Arc::new(Shared { memory, fences: Fences::Both })
+}
+
+fn ends(size: u64) -> (Producer, Consumer) {
+    let shared = ring(size);
+    (Producer::attach(shared.clone()).unwrap(), Consumer::attach(shared).unwrap())
 }
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
@@ -40,12 +45,16 @@ fn send(producer: &mut Producer, word: u64) {
     producer.publish();
 }
 
-fn receive(consumer: &mut Consumer) -> u64 {
+fn next(consumer: &mut Consumer) -> Found {
     let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
-    let found = match consumer.peek().unwrap() {
+    match consumer.peek().unwrap() {
         Some(found) => found,
         None => sleep(&bed, || consumer.peek()),
-    };
+    }
+}
+
+fn receive(consumer: &mut Consumer) -> u64 {
+    let found = next(consumer);
     let word = consumer.shared.region().load(found.payload);
     consumer.release(found);
     word
@@ -64,9 +73,7 @@ fn sleep<T>(bed: &SeatBed, look: impl FnMut() -> Result<Option<T>, Corrupt>) -> 
 #[test]
 fn messages_arrive_in_order_and_whole_and_no_wake_is_lost() {
     model(|| {
-        let shared = ring(64);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             send(&mut producer, 1);
             send(&mut producer, 2);
@@ -81,9 +88,7 @@ fn messages_arrive_in_order_and_whole_and_no_wake_is_lost() {
 #[test]
 fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
     model(|| {
-        let shared = ring(64);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             for byte in [1u8, 2] {
                 let message = [byte; 16];
@@ -108,9 +113,7 @@ fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
 #[test]
 fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
     model(|| {
-        let shared = ring(64);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             for word in [1, 2] {
                 let room = producer.room(8, Look::Cheap).unwrap().unwrap();
@@ -119,12 +122,8 @@ fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
                 producer.publish_in_place(room, 8);
             }
         });
-        let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
         for word in [1u64, 2] {
-            let found = match consumer.peek().unwrap() {
-                Some(found) => found,
-                None => sleep(&bed, || consumer.peek()),
-            };
+            let found = next(&mut consumer);
             let mut bytes = [0; 8];
             consumer.read_at(found, 0, &mut bytes);
             assert_eq!((found.len, u64::from_ne_bytes(bytes)), (8, word));
@@ -138,9 +137,7 @@ fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
 fn a_full_ring_wraps_and_wakes_its_sender() {
     model(|| {
         // Room for one record of 16 bytes: each has to wait for the one before.
-        let shared = ring(16);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(16);
         let sender = thread::spawn(move || {
             send(&mut producer, 1);
             send(&mut producer, 2);
@@ -166,9 +163,7 @@ fn send_long(producer: &mut Producer, word: u64) {
 #[test]
 fn a_ring_that_begins_anew_loses_nothing_and_no_wake() {
     model(|| {
-        let shared = ring(64);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             for word in 1..4 {
                 send_long(&mut producer, word);
@@ -230,9 +225,7 @@ fn a_new_receiver_follows_to_where_the_ring_began_anew() {
 #[test]
 fn a_batch_is_seen_as_a_whole() {
     model(|| {
-        let shared = ring(64);
-        let mut producer = Producer::attach(shared.clone()).unwrap();
-        let mut consumer = Consumer::attach(shared).unwrap();
+        let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             for word in [1, 2] {
                 let room = producer.room(8, Look::Cheap).unwrap().unwrap();

@@ -382,7 +382,8 @@ mod tests {
             *word = number;
         }
         let start = std::ptr::NonNull::new(memory.as_mut_ptr().cast()).unwrap();
-        // SAFETY: the region is as large as the memory, which outlives it, and nobody reads pages.
+        // SAFETY: the region is as large as the memory, which outlives it and is this thread's own, and
+        // aligned to 8 bytes, which is all that words need of a page's alignment.
         let region = unsafe { Region::new(start, 4096, 4096) };
         let position = 7 * 4096 + 4080;
         publication.keep_beginning(position, Head::data(1000), &region);
