@@ -88,12 +88,31 @@ mod system {
             NonNull::from(&self.0).cast()
         }
 
+        /// The second line's part.
+        fn second(&self) -> NonNull<u8> {
+            NonNull::from(self.0.split_at(Self::FIRST / 8).1).cast()
+        }
+
+        /// How many of its bytes stand in the line of what comes before it; the others are in the next.
+        pub(crate) const FIRST: usize = 40;
+
         /// Copies in; what does not fit is left out.
+        ///
+        /// Line by line, as [`read`](Self::read) does: an access that reaches into both lines takes much
+        /// longer where one of them has yet to come from another processor.
         #[inline(always)]
         pub(crate) fn write(&self, bytes: &[u8]) {
             let Some(bytes) = bytes.get(..bytes.len().min(Self::LEN)) else { return };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::to_shared(bytes, self.start()) };
+            match bytes.split_first_chunk::<{ Self::FIRST }>() {
+                // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+                None => unsafe { copy::to_shared(bytes, self.start()) },
+                Some((first, rest)) => {
+                    // SAFETY: as above.
+                    unsafe { copy::to_shared(first, self.start()) };
+                    // SAFETY: as above; there are as many bytes behind the first ones.
+                    unsafe { copy::to_shared(rest, self.second()) };
+                }
+            }
         }
 
         /// The first word and the others, for those who go word by word.
@@ -118,8 +137,16 @@ mod system {
             let Some(bytes) = bytes.get_mut(..most) else { return };
             // SAFETY: `from_shared` writes initialised bytes only.
             let bytes = unsafe { copy::as_uninit(bytes) };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::from_shared(self.start(), bytes) };
+            match bytes.split_first_chunk_mut::<{ Self::FIRST }>() {
+                // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+                None => unsafe { copy::from_shared(self.start(), bytes) },
+                Some((first, rest)) => {
+                    // SAFETY: as above.
+                    unsafe { copy::from_shared(self.start(), first) };
+                    // SAFETY: as above; there are as many bytes behind the first ones.
+                    unsafe { copy::from_shared(self.second(), rest) };
+                }
+            }
         }
     }
 
@@ -141,6 +168,13 @@ mod system {
         pub(crate) unsafe fn new(base: NonNull<u8>, size: u64, reach: u64) -> Self {
             debug_assert!(size.is_power_of_two() && size >= 8 && reach >= size);
             Self { base, mask: size - 1, reach }
+        }
+
+        /// A copy of its own for a function that uses it often: it need not be read again after each
+        /// write to what it points to.
+        #[inline(always)]
+        pub(crate) fn at_hand(&self) -> Self {
+            *self
         }
 
         /// Bytes before the region repeats.
@@ -193,6 +227,17 @@ mod system {
             }
             // SAFETY: `offset + len <= reach`, which is all mapped.
             Some(unsafe { self.base.add(offset as usize) })
+        }
+
+        /// Copies a word in, and the bytes that follow it; all has to lie within the region or its mirror.
+        #[inline(always)]
+        pub(crate) fn write_headed(&self, position: u64, word: u64, bytes: &[u8]) {
+            let Some(to) = self.range(position & !7, 8 + bytes.len()) else { return };
+            self.store(position, word);
+            // SAFETY: `range` found the word's 8 bytes there, and as many more as follow.
+            let behind = unsafe { to.add(8) };
+            // SAFETY: as above.
+            unsafe { copy::to_shared(bytes, behind) };
         }
 
         /// Copies in; the bytes have to lie within the region or its mirror.
@@ -258,6 +303,7 @@ mod model {
 
     impl Short {
         pub(crate) const LEN: usize = 16;
+        pub(crate) const FIRST: usize = 8;
 
         pub(crate) fn write(&self, bytes: &[u8]) {
             for (word, chunk) in self.0.iter().zip(bytes.chunks(8)) {
@@ -294,6 +340,10 @@ mod model {
     unsafe impl Sync for Region {}
 
     impl Region {
+        pub(crate) fn at_hand(&self) -> &Self {
+            self
+        }
+
         pub(crate) fn size(&self) -> u64 {
             self.words.len() as u64 * 8
         }
@@ -318,6 +368,11 @@ mod model {
         pub(crate) fn store(&self, position: u64, value: u64) {
             // SAFETY: loom checks that no access is concurrent.
             self.at(position).with_mut(|word| unsafe { *word = value });
+        }
+
+        pub(crate) fn write_headed(&self, position: u64, word: u64, bytes: &[u8]) {
+            self.store(position, word);
+            self.write(position + 8, bytes);
         }
 
         /// As the shipped `write`, in whole words.

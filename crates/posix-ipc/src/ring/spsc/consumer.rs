@@ -33,6 +33,8 @@ pub(crate) struct Consumer {
     /// Bytes of the last record's payload.
     len: usize,
     pace: Pace,
+    /// Whether the last look brought a single message, of which `pace` has not been told.
+    is_single: bool,
     /// What came with the index of the message at position `begins`: the first `begun` bytes.
     beginning: [u8; LATEST],
     begun: usize,
@@ -63,6 +65,7 @@ impl Consumer {
             waited: head,
             len: 0,
             pace: Pace::new(true),
+            is_single: false,
             beginning: [0; LATEST],
             begun: 0,
             begins: None,
@@ -83,8 +86,11 @@ impl Consumer {
 
     /// Before a look of somebody who has time.
     #[inline(always)]
-    pub(crate) fn rest(&self) {
+    pub(crate) fn rest(&mut self) {
         if !self.has_known() {
+            if std::mem::take(&mut self.is_single) {
+                self.pace.single();
+            }
             self.pace.rest();
         }
     }
@@ -195,13 +201,23 @@ impl Consumer {
         if self.has_known() {
             return None;
         }
-        let publication = &self.shared.header().tail.0;
-        let tail = publication.tail.load(Ordering::Acquire);
-        let len = publication.read(self.head, tail, buffer)?;
-        self.tail = tail;
-        self.begins = None;
-        self.pace.single();
-        self.release(Found { payload: self.head.wrapping_add(RECORD_HEADER), len });
+        let tail = self.shared.header().tail.0.tail.load(Ordering::Acquire);
+        let len = self.take_awaited(tail, buffer)?;
+        self.publish_in_steps();
+        Some(len)
+    }
+
+    /// As `take_latest`, after a wait at an empty ring that ended with the sender's index at `tail`.
+    ///
+    /// The sender may be waiting for an answer, so this does nothing that can be done later: `pace` is
+    /// told before the next wait, and the sender has been told of all room when the ring was found empty.
+    #[inline(always)]
+    pub(crate) fn take_awaited(&mut self, tail: u64, buffer: &mut [u8]) -> Option<usize> {
+        let header = self.shared.header();
+        let len = header.tail.0.read(self.head, tail, buffer)?;
+        header.taken.0.store(tail, Ordering::Release);
+        (self.head, self.tail, self.len) = (tail, tail, len);
+        self.is_single = true;
         Some(len)
     }
 
@@ -247,18 +263,20 @@ impl Consumer {
         Ok(true)
     }
 
-    /// Whether the sender has published something that is not known yet: for spinning.
+    /// The sender's index if something has been published that is not known yet: for spinning.
     #[inline(always)]
-    pub(crate) fn has_news(&self) -> bool {
+    pub(crate) fn news(&self) -> Option<u64> {
         let publication = &self.shared.header().tail.0;
-        if self.len > LATEST {
+        let tail = if self.len <= LATEST {
+            publication.look(self.len)
+        } else {
             // The record will be read next, unless its beginning comes with the index as well.
             if self.begins.is_none() {
                 self.shared.region().expect_read(self.head);
             }
-            return publication.tail.load(Ordering::Acquire) != self.head;
-        }
-        publication.look() != self.head
+            publication.tail.load(Ordering::Acquire)
+        };
+        (tail != self.head).then_some(tail)
     }
 
     /// Before a wait: whether several records came since the last one.
@@ -280,7 +298,13 @@ impl Consumer {
         self.len = found.len;
         // Exact, for whoever takes over; a line that nobody else reads in normal operation.
         self.shared.header().taken.0.store(self.head, Ordering::Release);
-        // In steps, so that the sender's copy of the line stays valid for a while.
+        self.publish_in_steps();
+    }
+
+    /// Lets the sender reuse what was released, in steps, so that its copy of the line stays valid
+    /// for a while.
+    #[inline(always)]
+    fn publish_in_steps(&mut self) {
         if self.head.wrapping_sub(self.published) >= self.shared.region().size() / 8 {
             self.publish();
         }

@@ -93,9 +93,7 @@ fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
             for byte in [1u8, 2] {
                 let message = [byte; 16];
                 let room = producer.room(message.len(), Look::Cheap).unwrap().unwrap();
-                producer.shared.region().write(room.position + RECORD_HEADER, &message);
-                producer.commit(room, message.len());
-                producer.publish_one(room, &message);
+                producer.send(room, &message);
             }
         });
         for byte in [1u8, 2] {

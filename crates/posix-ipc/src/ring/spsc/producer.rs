@@ -103,6 +103,13 @@ impl Producer {
         Ok(Some(Room { position: self.tail, len, restarts: false }))
     }
 
+    /// Room for a short record if it is known to be there, without a look at anything.
+    #[inline(always)]
+    pub(crate) fn room_for_short(&self, len: usize) -> Option<Room> {
+        let fits = len <= LATEST && self.free() >= record_size(len);
+        fits.then_some(Room { position: self.tail, len, restarts: false })
+    }
+
     #[inline(always)]
     fn free(&self) -> u64 {
         self.capacity() - self.tail.wrapping_sub(self.head)
@@ -177,17 +184,31 @@ impl Producer {
         self.tail
     }
 
-    /// As `publish`, of a record that was committed alone, whose message is given here again.
-    #[inline]
-    pub(crate) fn publish_one(&mut self, room: Room, message: &[u8]) {
-        if message.len() <= LATEST {
-            self.shared.header().tail.0.keep(room.position, message);
-            self.publish();
+    /// Writes a message and lets the receiver see it.
+    ///
+    /// Somebody may be waiting for it: what this needs is read once, and what can be done after the
+    /// publication comes after it.
+    #[inline(always)]
+    pub(crate) fn send(&mut self, room: Room, message: &[u8]) {
+        let shared = &*self.shared;
+        let (region, publication) = (shared.region().at_hand(), &shared.header().tail.0);
+        region.write_headed(room.position, Head::data(message.len()).to_word(), message);
+        if room.restarts {
+            publication.restart_at(room.position);
+            self.head = room.position;
+        }
+        let tail = room.position.wrapping_add(record_size(message.len()));
+        let is_short = message.len() <= LATEST;
+        if is_short {
+            publication.keep(room.position, message);
+        }
+        publication.tail.store(tail, Ordering::Release);
+        (self.tail, self.published) = (tail, tail);
+        shared.notify(End::Receiver);
+        if is_short {
             // Nobody but the sender touches the record in a dialogue: its line is fetched now,
             // so that the next message does not wait for it.
-            self.shared.region().expect_write(self.tail.wrapping_add(64));
-        } else {
-            self.publish();
+            region.expect_write(tail.wrapping_add(64));
         }
     }
 

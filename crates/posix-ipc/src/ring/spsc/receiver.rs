@@ -272,11 +272,8 @@ impl Receiver {
         if let Some(len) = self.try_receive(buffer)? {
             return Ok(Some(len));
         }
-        if !self.spin() {
-            return Ok(None);
-        }
-        // First in line here, since somebody waits for the answer.
-        match self.consumer.take_latest(buffer) {
+        let Some(tail) = self.spin() else { return Ok(None) };
+        match self.consumer.take_awaited(tail, buffer) {
             Some(len) => Ok(Some(len)),
             None => self.try_receive(buffer),
         }
@@ -306,7 +303,7 @@ impl Receiver {
     }
 
     fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        if self.spin() {
+        if self.spin().is_some() {
             if let Some(found) = self.consumer.peek()? {
                 return Ok(Some(found));
             }
@@ -314,12 +311,12 @@ impl Receiver {
         self.sleep(deadline)
     }
 
-    /// Whether news came during a spin.
+    /// The sender's index if news came during a spin.
     #[inline]
-    fn spin(&mut self) -> bool {
+    fn spin(&mut self) -> Option<u64> {
         let Self { consumer, attachment, .. } = self;
         attachment.served(consumer.has_served_several());
-        attachment.spin(|| consumer.has_news().then_some(())).is_some()
+        attachment.spin(|| consumer.news())
     }
 
     #[cold]

@@ -116,9 +116,18 @@ impl Sender {
 
     #[inline(always)]
     fn send_one(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
+        if let Some(room) = self.producer.room_for_short(message.len()) {
+            self.producer.send(room, message);
+            return Ok(());
+        }
+        self.send_anywhere(message, look)
+    }
+
+    // By itself, so that the way of short messages is short.
+    #[inline(never)]
+    fn send_anywhere(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
         let room = self.room(message.len(), look)?;
-        self.fill(room, message);
-        self.producer.publish_one(room, message);
+        self.producer.send(room, message);
         Ok(())
     }
 
@@ -237,8 +246,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), SendError> {
         let room = self.wait_for_room(message.len(), deadline)?;
-        self.fill(room, message);
-        self.producer.publish();
+        self.producer.send(room, message);
         Ok(())
     }
 

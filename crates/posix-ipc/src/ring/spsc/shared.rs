@@ -45,6 +45,7 @@ const _: () = {
     assert!(std::mem::offset_of!(Publication, latest) == 8);
     assert!(std::mem::offset_of!(Publication, restart) == 16);
     assert!(std::mem::offset_of!(Publication, copy) == 24);
+    assert!(std::mem::offset_of!(Publication, copy) + Short::FIRST == 64);
     assert!(size_of::<Publication>() == 128);
     assert!(LATEST < BEGINS);
     assert!(std::mem::offset_of!(Publication, copy) + 8 * (1 + BEGINNING) == 64);
@@ -81,11 +82,14 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// The sender's index, for one that waits: the copy is fetched along with it.
+    /// The sender's index, for one that waits for a message of `len` bytes: the second line of the copy is
+    /// fetched along with it if it reaches there.
     #[inline(always)]
-    pub(crate) fn look(&self) -> u64 {
+    pub(crate) fn look(&self, len: usize) -> u64 {
         let tail = self.tail.load(Ordering::Acquire);
-        self.copy.fetch();
+        if len > Short::FIRST {
+            self.copy.fetch();
+        }
         tail
     }
 
@@ -142,9 +146,13 @@ impl Publication {
     #[inline(always)]
     pub(crate) fn read(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
         let latest = self.latest.load(Ordering::Acquire);
-        let len = (!latest & LEN_MASK) as usize;
-        if latest != tag(start, len) || record_size(len) != end.wrapping_sub(start) || len > LATEST
-        {
+        // Of another record it leaves more than any length.
+        let len = latest ^ tag(start, 0);
+        if len > LATEST as u64 {
+            return None;
+        }
+        let len = len as usize;
+        if record_size(len) != end.wrapping_sub(start) {
             return None;
         }
         self.copy.read(buffer.get_mut(..len)?);
