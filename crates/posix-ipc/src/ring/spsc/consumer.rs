@@ -139,12 +139,19 @@ impl Consumer {
     /// its beginning beside its index. `None` says nothing; `peek` goes on.
     #[inline(always)]
     fn peek_latest(&mut self) -> Option<Found> {
-        let publication = &self.shared.header().tail.0;
-        let tail = publication.tail.load(Ordering::Acquire);
+        let tail = self.shared.header().tail.0.tail.load(Ordering::Acquire);
+        self.peek_awaited(tail)
+    }
+
+    /// As `peek_latest`, after a wait at an empty ring that ended with the sender's index at `tail`.
+    #[inline(always)]
+    pub(crate) fn peek_awaited(&mut self, tail: u64) -> Option<Found> {
+        let shared = &*self.shared;
+        let publication = &shared.header().tail.0;
         let (len, begun) = match publication.read_beginning(self.head, &mut self.beginning) {
             Some(head) => {
                 let (len, size) = (head.len as usize, tail.wrapping_sub(self.head));
-                let fits = record_size(len) == size && size <= self.shared.region().size();
+                let fits = record_size(len) == size && size <= shared.region().size();
                 (head.kind == DATA && fits).then_some((len, len.min(8 * BEGINNING)))?
             }
             None => {
@@ -155,7 +162,7 @@ impl Consumer {
         let payload = self.head.wrapping_add(RECORD_HEADER);
         self.tail = tail;
         (self.begins, self.begun) = (Some(payload), begun);
-        self.pace.single();
+        self.is_single = true;
         Some(Found { payload, len })
     }
 

@@ -104,9 +104,10 @@ impl<'a> Grant<'a> {
     /// Sends it.
     #[inline]
     pub fn commit(self) {
-        self.producer.commit(self.room, self.len);
         if self.publish {
-            self.producer.publish_in_place(self.room, self.len);
+            self.producer.send_in_place(self.room, self.len);
+        } else {
+            self.producer.commit(self.room, self.len);
         }
     }
 }

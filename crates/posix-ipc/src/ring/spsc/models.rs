@@ -116,8 +116,7 @@ fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
             for word in [1, 2] {
                 let room = producer.room(8, Look::Cheap).unwrap().unwrap();
                 producer.shared.region().store(room.position + RECORD_HEADER, word);
-                producer.commit(room, 8);
-                producer.publish_in_place(room, 8);
+                producer.send_in_place(room, 8);
             }
         });
         for word in [1u64, 2] {

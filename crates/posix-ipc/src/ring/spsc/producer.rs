@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::Head;
-use super::shared::{BEGINNING, End, LATEST, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LATEST, Publication, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::Ordering;
@@ -191,38 +191,48 @@ impl Producer {
     #[inline(always)]
     pub(crate) fn send(&mut self, room: Room, message: &[u8]) {
         let shared = &*self.shared;
-        let (region, publication) = (shared.region().at_hand(), &shared.header().tail.0);
-        region.write_headed(room.position, Head::data(message.len()).to_word(), message);
-        if room.restarts {
-            publication.restart_at(room.position);
-            self.head = room.position;
-        }
-        let tail = room.position.wrapping_add(record_size(message.len()));
-        let is_short = message.len() <= LATEST;
-        if is_short {
-            publication.keep(room.position, message);
-        }
-        publication.tail.store(tail, Ordering::Release);
-        (self.tail, self.published) = (tail, tail);
-        shared.notify(End::Receiver);
+        let region = shared.region().at_hand();
+        let (head, is_short) = (Head::data(message.len()), message.len() <= LATEST);
+        region.write_headed(room.position, head.to_word(), message);
+        let tail = shared.publish(room, message.len(), |publication| {
+            if is_short {
+                publication.keep(room.position, message);
+            }
+        });
         if is_short {
             // Nobody but the sender touches the record in a dialogue: its line is fetched now,
             // so that the next message does not wait for it.
             region.expect_write(tail.wrapping_add(64));
         }
+        self.pass(room, tail);
     }
 
-    /// As `publish`, of a record that was written in place and committed alone, with `len` bytes:
-    /// who peeks at it finds its beginning beside the index.
-    #[inline]
-    pub(crate) fn publish_in_place(&mut self, room: Room, len: usize) {
-        if len >= 8 * BEGINNING {
-            let publication = &self.shared.header().tail.0;
-            let head = Head::data(len);
-            publication.keep_beginning(room.position, head, self.shared.region());
+    /// Lets the receiver see the record that was written in place in `room`, shortened to `len`: who
+    /// peeks at it finds its beginning beside the index.
+    #[inline(always)]
+    pub(crate) fn send_in_place(&mut self, room: Room, len: usize) {
+        debug_assert!(len <= room.len);
+        let shared = &*self.shared;
+        let (region, head) = (shared.region().at_hand(), Head::data(len));
+        region.store(room.position, head.to_word());
+        let tail = shared.publish(room, len, |publication| {
+            if len >= 8 * BEGINNING {
+                publication.keep_beginning(room.position, head, &region);
+            }
+        });
+        // The next record's head and beginning, which may be in two lines, while nobody waits for them.
+        region.expect_write(tail);
+        region.expect_write(tail.wrapping_add(8 * BEGINNING as u64));
+        self.pass(room, tail);
+    }
+
+    /// All before `tail` was published, with the record in `room` as the last.
+    #[inline(always)]
+    fn pass(&mut self, room: Room, tail: u64) {
+        if room.restarts {
+            self.head = room.position;
         }
-        self.publish();
-        self.shared.region().expect_write(self.tail);
+        (self.tail, self.published) = (tail, tail);
     }
 
     /// Bytes that were committed and are not published.
@@ -236,6 +246,24 @@ impl Producer {
         self.refresh()?;
         self.refresh_exactly()?;
         Ok(self.tail.wrapping_sub(self.head))
+    }
+}
+
+impl Shared {
+    /// Tells of the record of `len` bytes that stands in `room`, beside which `keep` may leave a copy of it;
+    /// gives its end.
+    #[inline(always)]
+    fn publish(&self, room: Room, len: usize, keep: impl FnOnce(&Publication)) -> u64 {
+        let publication = &self.header().tail.0;
+        if room.restarts {
+            // All before it has been received, so that nothing of it need be kept.
+            publication.restart_at(room.position);
+        }
+        keep(publication);
+        let tail = room.position.wrapping_add(record_size(len));
+        publication.tail.store(tail, Ordering::Release);
+        self.notify(End::Receiver);
+        tail
     }
 }
 

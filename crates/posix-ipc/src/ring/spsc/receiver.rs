@@ -303,7 +303,10 @@ impl Receiver {
     }
 
     fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        if self.spin().is_some() {
+        if let Some(tail) = self.spin() {
+            if let Some(found) = self.consumer.peek_awaited(tail) {
+                return Ok(Some(found));
+            }
             if let Some(found) = self.consumer.peek()? {
                 return Ok(Some(found));
             }
