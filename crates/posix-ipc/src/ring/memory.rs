@@ -75,62 +75,62 @@ mod system {
         }
     }
 
-    /// A short message within a header.
+    /// A short message within a header: what stands in the line of what comes before it, and the rest in a
+    /// line of its own, with a word at its end.
     #[repr(C)]
     #[derive(Debug, Default)]
-    pub(crate) struct Short([AtomicU64; Short::LEN / 8]);
+    pub(crate) struct Short {
+        first: [AtomicU64; Short::FIRST / 8],
+        second: [AtomicU64; (Short::LEN - Short::FIRST) / 8],
+        pub(crate) end: AtomicU64,
+    }
 
     impl Short {
         /// Bytes that it has room for.
-        pub(crate) const LEN: usize = 104;
-
-        fn start(&self) -> NonNull<u8> {
-            NonNull::from(&self.0).cast()
-        }
-
-        /// The second line's part.
-        fn second(&self) -> NonNull<u8> {
-            NonNull::from(self.0.split_at(Self::FIRST / 8).1).cast()
-        }
-
-        /// How many of its bytes stand in the line of what comes before it; the others are in the next.
+        pub(crate) const LEN: usize = 96;
+        /// How many of them stand in the first line.
         pub(crate) const FIRST: usize = 40;
 
-        /// Copies in; what does not fit is left out.
-        ///
-        /// Line by line, as [`read`](Self::read) does: an access that reaches into both lines takes much
-        /// longer where one of them has yet to come from another processor.
-        #[inline(always)]
-        pub(crate) fn write(&self, bytes: &[u8]) {
-            let Some(bytes) = bytes.get(..bytes.len().min(Self::LEN)) else { return };
-            match bytes.split_first_chunk::<{ Self::FIRST }>() {
-                // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-                None => unsafe { copy::to_shared(bytes, self.start()) },
-                Some((first, rest)) => {
-                    // SAFETY: as above.
-                    unsafe { copy::to_shared(first, self.start()) };
-                    // SAFETY: as above; there are as many bytes behind the first ones.
-                    unsafe { copy::to_shared(rest, self.second()) };
-                }
-            }
+        fn first(&self) -> NonNull<u8> {
+            NonNull::from(&self.first).cast()
         }
 
-        /// The first word and the others, for those who go word by word.
-        #[inline(always)]
-        pub(crate) fn words(&self) -> (&AtomicU64, &[AtomicU64]) {
-            let [first, rest @ ..] = &self.0;
-            (first, rest)
+        fn second(&self) -> NonNull<u8> {
+            NonNull::from(&self.second).cast()
         }
 
-        /// Fetches the second of its two lines; the first comes with what stands before it.
+        /// Copies in what belongs into the first line.
+        #[inline(always)]
+        pub(crate) fn write_first(&self, bytes: &[u8]) {
+            let Some(bytes) = bytes.get(..bytes.len().min(Self::FIRST)) else { return };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::to_shared(bytes, self.first()) };
+        }
+
+        /// Copies in what belongs into the second line; what does not fit is left out.
+        #[inline(always)]
+        pub(crate) fn write_second(&self, bytes: &[u8]) {
+            let Some(rest) = bytes.get(Self::FIRST..bytes.len().min(Self::LEN)) else { return };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::to_shared(rest, self.second()) };
+        }
+
+        /// The words of the first line, for those who go word by word.
+        #[inline(always)]
+        pub(crate) fn words(&self) -> &[AtomicU64] {
+            &self.first
+        }
+
+        /// Fetches the second line; the first comes with what stands before it.
         #[inline(always)]
         pub(crate) fn fetch(&self) {
-            if let Some(last) = self.0.last() {
-                fetch(std::ptr::from_ref(last));
-            }
+            fetch(std::ptr::from_ref(&self.end));
         }
 
         /// Copies out as much as `bytes` takes.
+        ///
+        /// Line by line: an access that reaches into both takes much longer where one of them has yet to
+        /// come from another processor.
         #[inline(always)]
         pub(crate) fn read(&self, bytes: &mut [u8]) {
             let most = bytes.len().min(Self::LEN);
@@ -139,11 +139,11 @@ mod system {
             let bytes = unsafe { copy::as_uninit(bytes) };
             match bytes.split_first_chunk_mut::<{ Self::FIRST }>() {
                 // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-                None => unsafe { copy::from_shared(self.start(), bytes) },
+                None => unsafe { copy::from_shared(self.first(), bytes) },
                 Some((first, rest)) => {
                     // SAFETY: as above.
-                    unsafe { copy::from_shared(self.start(), first) };
-                    // SAFETY: as above; there are as many bytes behind the first ones.
+                    unsafe { copy::from_shared(self.first(), first) };
+                    // SAFETY: as above, of the other array.
                     unsafe { copy::from_shared(self.second(), rest) };
                 }
             }
@@ -206,6 +206,17 @@ mod system {
         #[inline(always)]
         pub(crate) fn expect_write(&self, position: u64) {
             fetch_to_write(self.word(position));
+        }
+
+        /// Writes to each line that starts in the `size` bytes at `position` what stands there; nobody else
+        /// may write them meanwhile. See [`take_line`](super::super::primitive::take_line()).
+        #[inline(always)]
+        pub(crate) fn mark(&self, position: u64, size: u64) {
+            let mut at = position.wrapping_add(63) & !63;
+            while at < position.wrapping_add(size) {
+                self.store(at, self.load(at));
+                at = at.wrapping_add(64);
+            }
         }
 
         #[inline(always)]
@@ -299,32 +310,44 @@ mod model {
 
     /// A short message within a header: its sequence lock allows races, and so do its words.
     #[derive(Debug, Default)]
-    pub(crate) struct Short([AtomicU64; 2]);
+    pub(crate) struct Short {
+        first: [AtomicU64; 2],
+        second: [AtomicU64; 1],
+        pub(crate) end: AtomicU64,
+    }
 
     impl Short {
-        pub(crate) const LEN: usize = 16;
-        pub(crate) const FIRST: usize = 8;
+        pub(crate) const LEN: usize = 24;
+        pub(crate) const FIRST: usize = 16;
 
-        pub(crate) fn write(&self, bytes: &[u8]) {
-            for (word, chunk) in self.0.iter().zip(bytes.chunks(8)) {
-                let mut value = [0; 8];
-                value[..chunk.len()].copy_from_slice(chunk);
-                word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
-            }
+        pub(crate) fn write_first(&self, bytes: &[u8]) {
+            let (first, _) = bytes.split_at(bytes.len().min(Self::FIRST));
+            store(&self.first, first);
         }
 
-        pub(crate) fn words(&self) -> (&AtomicU64, &[AtomicU64]) {
-            let [first, rest @ ..] = &self.0;
-            (first, rest)
+        pub(crate) fn write_second(&self, bytes: &[u8]) {
+            store(&self.second, bytes.get(Self::FIRST..).unwrap_or_default());
+        }
+
+        pub(crate) fn words(&self) -> &[AtomicU64] {
+            &self.first
         }
 
         pub(crate) fn fetch(&self) {}
 
         pub(crate) fn read(&self, bytes: &mut [u8]) {
-            for (word, chunk) in self.0.iter().zip(bytes.chunks_mut(8)) {
+            for (word, chunk) in self.first.iter().chain(&self.second).zip(bytes.chunks_mut(8)) {
                 let value = word.load(Ordering::Relaxed).to_ne_bytes();
                 chunk.copy_from_slice(&value[..chunk.len()]);
             }
+        }
+    }
+
+    fn store(words: &[AtomicU64], bytes: &[u8]) {
+        for (word, chunk) in words.iter().zip(bytes.chunks(8)) {
+            let mut value = [0; 8];
+            value[..chunk.len()].copy_from_slice(chunk);
+            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
         }
     }
 
@@ -355,6 +378,8 @@ mod model {
         pub(crate) fn expect_read(&self, _position: u64) {}
 
         pub(crate) fn expect_write(&self, _position: u64) {}
+
+        pub(crate) fn mark(&self, _position: u64, _size: u64) {}
 
         fn at(&self, position: u64) -> &UnsafeCell<u64> {
             &self.words[(position % self.size() / 8) as usize]

@@ -67,6 +67,22 @@ pub(crate) fn fetch<T>(address: *const T) {
     let _ = address;
 }
 
+/// Takes the line of `word` from the processors that have read or written it, without changing anything:
+/// whoever writes it next then gets it in one step. A line that two have in their caches has to be
+/// taken from the other first, and the writer waits for that; the farther they are apart, the longer.
+#[cfg(not(posix_ipc_loom))]
+#[inline(always)]
+pub(crate) fn take_line(word: &AtomicU64) {
+    // Not an addition of nothing, which compilers make a load of. If another value has come
+    // meanwhile, the line has moved as well.
+    let value = word.load(Ordering::Relaxed);
+    let _ = word.compare_exchange(value, value, Ordering::Relaxed, Ordering::Relaxed);
+}
+
+/// It changes nothing, so that the model need not see it.
+#[cfg(posix_ipc_loom)]
+pub(crate) fn take_line(_word: &AtomicU64) {}
+
 /// As `fetch`, of a line that will be written, and so is taken from other processors.
 #[cfg(not(posix_ipc_loom))]
 #[inline(always)]

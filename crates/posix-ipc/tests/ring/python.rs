@@ -288,7 +288,7 @@ fn python_refuses_rings_that_are_not_its_own() {
     }
     let memory = SharedMemory::open(&*mpmc).unwrap().map().unwrap();
     // Version, capacity, longest message, lanes, flags.
-    for (at, wrong) in [(8, 1), (8, 3), (32, 3), (40, 400), (44, 33), (52, 2)] {
+    for (at, wrong) in [(8, 1), (8, 2), (32, 3), (40, 400), (44, 33), (52, 2)] {
         let word = memory.atomic_u32(at).unwrap();
         let right = word.swap(wrong, std::sync::atomic::Ordering::SeqCst);
         assert!(refused(&mpmc), "{wrong} at {at}");

@@ -35,7 +35,7 @@ class Ring:
         os.close(fd)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
-        assert (magic, version, shape) == (MAGIC, 2, 1), "no spsc ring of version 2"
+        assert (magic, version, shape) == (MAGIC, 3, 1), "no spsc ring of version 3"
         assert size == len(self.map) == offset + capacity
         self.offset, self.capacity = offset, capacity
         self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
@@ -120,7 +120,7 @@ class Ring:
 def create(name, capacity):
     """Complete under a name of its own, then given its name."""
     path = "/dev/shm/" + name.lstrip("/")
-    header = struct.pack("8sIIQQQIIII", MAGIC, 2, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    header = struct.pack("8sIIQQQIIII", MAGIC, 3, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
     with open(path + ".new", "xb") as file:
         file.write(header.ljust(4096 + capacity, b"\0"))
     os.link(path + ".new", path)

@@ -223,6 +223,14 @@ impl Shared {
         Err(self.corrupt("head of lane", lane, offset::HEAD, head))
     }
 
+    /// Before a wait in a dialogue whose messages have `len` bytes: the next sender will have to write the
+    /// lines of this slot.
+    #[inline(always)]
+    pub(crate) fn take_lines(&self, lane: u32, len: usize) {
+        let position = self.lane(lane).head.0.load(Ordering::Relaxed);
+        self.slots().slot(lane, position).take_second_line(len);
+    }
+
     /// Whether there is likely something to take, for spinning.
     ///
     /// It takes the slot's lines to be written, as taking the message needs them: they come once,

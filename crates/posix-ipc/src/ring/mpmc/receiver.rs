@@ -35,8 +35,9 @@ pub struct Receiver {
     crowd: Crowd,
     /// Messages since the last wait.
     served: AtomicU32,
-    /// Bytes of the last one.
+    /// Bytes of the last one, and its lane.
     len: AtomicUsize,
+    lane: AtomicU32,
     pace: Pace,
     pub(super) claims: Claims,
 }
@@ -49,8 +50,8 @@ impl Receiver {
         let spin = Spin::new(participant.spins);
         let (crowd, claims, pace) =
             (Crowd::default(), Claims::default(), Pace::new(participant.spins));
-        let (served, len) = (AtomicU32::new(0), AtomicUsize::new(0));
-        Self { participant, spin, crowd, served, len, pace, claims }
+        let (served, len, lane) = (AtomicU32::new(0), AtomicUsize::new(0), AtomicU32::new(0));
+        Self { participant, spin, crowd, served, len, lane, pace, claims }
     }
 
     /// Options for opening a ring for receiving.
@@ -136,7 +137,7 @@ impl Receiver {
                 Found::Nothing => {}
                 Found::Taken(ticket, len) => {
                     shared.freed(ticket);
-                    self.count(len);
+                    self.count(ticket.lane, len);
                     return Ok(Some((len, Priority::received(lane))));
                 }
                 // A long one, one that does not fit, or damage.
@@ -359,6 +360,9 @@ impl Receiver {
         let shared = &participant.shared;
         let served = served.swap(0, Relaxed);
         spin.served(served > 1);
+        if served == 1 {
+            shared.take_lines(self.lane.load(Relaxed), self.len.load(Relaxed));
+        }
         let lanes = shared.slots().lanes();
         let seems = || (0..lanes).any(|lane| shared.seems_full(lane)).then_some(());
         let len = self.len.load(Relaxed) as u64;
@@ -427,13 +431,14 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn done(&self, ticket: Ticket, len: usize) {
         self.participant.shared.release(ticket);
-        self.count(len);
+        self.count(ticket.lane, len);
     }
 
     /// One more message since the last wait.
     #[inline(always)]
-    fn count(&self, len: usize) {
+    fn count(&self, lane: u32, len: usize) {
         self.len.store(len, Relaxed);
+        self.lane.store(lane, Relaxed);
         let served = self.served.load(Relaxed);
         self.served.store(served.saturating_add(1), Relaxed);
     }

@@ -12,7 +12,7 @@ mod system {
 
     use crate::ring::copy;
     use crate::ring::layout::{Geometry, SLOT_HEADER};
-    use crate::ring::primitive::{AtomicU64, Ordering, fetch, fetch_to_write};
+    use crate::ring::primitive::{AtomicU64, Ordering, fetch, fetch_to_write, take_line};
 
     const LINE: usize = 64;
     /// How much of a message is worth to be asked for beforehand.
@@ -115,6 +115,20 @@ mod system {
             let start = self.base.as_ptr();
             fetch_to_write(start);
             fetch(start.wrapping_add(self.slots.stride.min(2 * LINE) - 1));
+        }
+
+        /// Takes the second line from its sender, if a message of `len` bytes reaches into one: for who waits for
+        /// it in a dialogue. The first is taken with every message.
+        #[inline(always)]
+        pub(crate) fn take_second_line(&self, len: usize) {
+            let end = SLOT_HEADER as usize + len.min(self.slots.max_len);
+            let second = LINE - self.base.as_ptr() as usize % LINE;
+            if second < end {
+                // SAFETY: `end` is within the slot, and slots are a multiple of 16 bytes as lines are.
+                let word = unsafe { self.base.add(second) };
+                // SAFETY: mapped, and aligned to a line; others may write it, which an atomic allows.
+                take_line(unsafe { word.cast::<AtomicU64>().as_ref() });
+            }
         }
 
         /// Takes what lines a message of `len` bytes has besides the first, to be written, so
@@ -240,6 +254,8 @@ mod model {
         }
 
         pub(crate) fn expect_take(&self) {}
+
+        pub(crate) fn take_second_line(&self, _len: usize) {}
 
         pub(crate) fn expect_write(&self, _len: usize) {}
 

@@ -10,6 +10,10 @@ use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
 use crate::ring::primitive::Ordering;
 
+/// The longest message whose lines the receiver takes from the sender as it reads them: those of longer ones
+/// have left the nearest caches before they are written again.
+const MARKED_MAX: usize = 4096;
+
 /// A published record, found and validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -175,6 +179,22 @@ impl Consumer {
         self.beginning.get(..self.begun).unwrap_or_default()
     }
 
+    /// Copies out a message that will be released next, and takes its lines with that.
+    #[inline(always)]
+    pub(crate) fn read_all(&self, found: Found, bytes: &mut [u8]) {
+        let region = self.shared.region().at_hand();
+        region.read(found.payload, bytes);
+        if found.len <= MARKED_MAX {
+            region.mark(found.payload.wrapping_sub(RECORD_HEADER), record_size(found.len));
+        }
+    }
+
+    /// Before a wait in a dialogue: the sender will have to write the lines of its index next.
+    #[inline(always)]
+    pub(crate) fn take_lines(&self) {
+        self.shared.header().tail.0.take_lines(self.len);
+    }
+
     /// Copies out of a message, which has so many bytes.
     #[inline]
     pub(crate) fn read_at(&self, found: Found, offset: usize, bytes: &mut [u8]) {
@@ -196,7 +216,7 @@ impl Consumer {
             return None;
         }
         let found = self.known().ok()?;
-        self.shared.region().read(found.payload, buffer.get_mut(..found.len)?);
+        self.read_all(found, buffer.get_mut(..found.len)?);
         self.release(found);
         Some(found.len)
     }

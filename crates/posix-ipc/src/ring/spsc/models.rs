@@ -91,15 +91,16 @@ fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
         let (mut producer, mut consumer) = ends(64);
         let sender = thread::spawn(move || {
             for byte in [1u8, 2] {
-                let message = [byte; 16];
+                // It reaches into both lines.
+                let message = [byte; 24];
                 let room = producer.room(message.len(), Look::Cheap).unwrap().unwrap();
                 producer.send(room, &message);
             }
         });
         for byte in [1u8, 2] {
-            let mut buffer = [0; 16];
+            let mut buffer = [0; 24];
             match consumer.take_latest(&mut buffer) {
-                Some(len) => assert_eq!((len, buffer), (16, [byte; 16])),
+                Some(len) => assert_eq!((len, buffer), (24, [byte; 24])),
                 None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([byte; 8])),
             }
         }

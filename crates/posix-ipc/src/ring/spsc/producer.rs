@@ -6,7 +6,7 @@ use super::record::Head;
 use super::shared::{BEGINNING, End, LATEST, Publication, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
-use crate::ring::primitive::Ordering;
+use crate::ring::primitive::{Ordering, take_line};
 
 /// Lengths for which an empty ring is begun anew at its start, so that a dialogue stays on the
 /// same hot lines: below, the look at the other side's line costs more than it brings, above,
@@ -125,6 +125,7 @@ impl Producer {
         if from_start == 0 {
             return Ok(None);
         }
+        take_line(&self.shared.header().head.0);
         self.refresh()?;
         if self.head != self.tail {
             self.looks = LOOK_EVERY;

@@ -297,7 +297,7 @@ impl Receiver {
         let Some(buffer) = buffer.get_mut(..found.len) else {
             return Err(ReceiveError::TooShort { length: found.len, buffer: available });
         };
-        self.consumer.shared.region().read(found.payload, buffer);
+        self.consumer.read_all(found, buffer);
         self.consumer.release(found);
         Ok(found.len)
     }
@@ -318,7 +318,11 @@ impl Receiver {
     #[inline]
     fn spin(&mut self) -> Option<u64> {
         let Self { consumer, attachment, .. } = self;
-        attachment.served(consumer.has_served_several());
+        let several = consumer.has_served_several();
+        attachment.served(several);
+        if !several {
+            consumer.take_lines();
+        }
         attachment.spin(|| consumer.news())
     }
 

@@ -11,7 +11,9 @@ use crate::ring::layout::{Preamble, RECORD_HEADER};
 #[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
 use crate::ring::memory::{Memory, Region, Short};
-use crate::ring::primitive::{AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering, fence};
+use crate::ring::primitive::{
+    AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering, fence, take_line,
+};
 use crate::ring::wait::{Bed, processor};
 
 /// The header. Each field has lines of its own, since each has one writer.
@@ -93,13 +95,32 @@ impl Publication {
         tail
     }
 
+    /// Takes the lines of the index, and of a copy of `len` bytes, while the sender has no need of them.
+    #[inline(always)]
+    pub(crate) fn take_lines(&self, len: usize) {
+        take_line(&self.restart);
+        if len > Short::FIRST {
+            take_line(&self.copy.end);
+        }
+    }
+
     /// Copies the message of the record at `position`, before `tail` tells of it.
+    ///
+    /// The second line, where there is need of it, is finished before the first is begun: a receiver that
+    /// looks at the first takes it in between, and it would have to come back.
     #[inline(always)]
     pub(crate) fn keep(&self, position: u64, message: &[u8]) {
+        let tag = tag(position, message.len());
+        if message.len() > Short::FIRST {
+            self.copy.end.store(0, Ordering::Relaxed);
+            fence(Ordering::Release);
+            self.copy.write_second(message);
+            self.copy.end.store(tag, Ordering::Release);
+        }
         self.forget();
         fence(Ordering::Release);
-        self.copy.write(message);
-        self.latest.store(tag(position, message.len()), Ordering::Release);
+        self.copy.write_first(message);
+        self.latest.store(tag, Ordering::Release);
     }
 
     /// As `keep`, of the head and the beginning of a record that may be longer.
@@ -109,7 +130,7 @@ impl Publication {
     pub(crate) fn keep_beginning(&self, position: u64, head: Head, region: &Region) {
         self.forget();
         fence(Ordering::Release);
-        let (first, rest) = self.copy.words();
+        let [first, rest @ ..] = self.copy.words() else { return };
         first.store(head.to_word(), Ordering::Relaxed);
         for (word, at) in rest.iter().zip(0..BEGINNING) {
             let from = position.wrapping_add(RECORD_HEADER + 8 * at as u64);
@@ -157,7 +178,9 @@ impl Publication {
         }
         self.copy.read(buffer.get_mut(..len)?);
         fence(Ordering::Acquire);
-        (self.latest.load(Ordering::Relaxed) == latest).then_some(len)
+        // The second line was finished before `latest` said so: it is whole if it is still the same.
+        let is_whole = len <= Short::FIRST || self.copy.end.load(Ordering::Relaxed) == latest;
+        (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
     }
 
     /// The head of the record at `start` and, in `beginning`, the first words of its message, if they
@@ -170,7 +193,7 @@ impl Publication {
         if self.latest.load(Ordering::Acquire) != expected {
             return None;
         }
-        let (first, rest) = self.copy.words();
+        let [first, rest @ ..] = self.copy.words() else { return None };
         let head = Head::of_word(first.load(Ordering::Relaxed));
         for (bytes, word) in beginning.chunks_exact_mut(8).zip(rest).take(BEGINNING) {
             bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
@@ -380,6 +403,24 @@ mod tests {
             publication.forget();
             assert_eq!(publication.read(start, end, &mut buffer), None);
         }
+    }
+
+    #[test]
+    fn a_copy_whose_second_line_is_of_another_message_is_left_alone() {
+        let publication = Publication::default();
+        let mut buffer = [0; LATEST];
+        publication.keep(0, &[1; 64]);
+        let end = publication.copy.end.load(Ordering::Relaxed);
+        publication.keep(72, &[2; 64]);
+        assert_eq!(publication.read(72, 144, &mut buffer), Some(64));
+        publication.copy.end.store(end, Ordering::Relaxed);
+        assert_eq!(publication.read(72, 144, &mut buffer), None);
+        publication.keep(144, &[3; Short::FIRST]);
+        assert_eq!(
+            publication.read(144, 192, &mut buffer),
+            Some(Short::FIRST),
+            "it needs one line"
+        );
     }
 
     #[test]
