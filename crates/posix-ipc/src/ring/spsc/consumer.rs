@@ -10,9 +10,11 @@ use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
 use crate::ring::primitive::Ordering;
 
-/// The longest message whose lines the receiver takes from the sender as it reads them: those of longer ones
-/// have left the nearest caches before they are written again.
+/// The longest message whose lines the receiver takes from the sender as it reads them: in a stream, and if
+/// it is the only one that is there. Those of longer ones have left the nearest caches before they are
+/// written again.
 const MARKED_MAX: usize = 4096;
+const MARKED_MAX_ALONE: usize = 256 * 1024;
 
 /// A published record, found and validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +184,16 @@ impl Consumer {
     /// Copies out a message that will be released next, and takes its lines with that.
     #[inline(always)]
     pub(crate) fn read_all(&self, found: Found, bytes: &mut [u8]) {
+        let end = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
+        let most = if end == self.tail { MARKED_MAX_ALONE } else { MARKED_MAX };
+        self.read_marked(found, bytes, most);
+    }
+
+    #[inline(always)]
+    fn read_marked(&self, found: Found, bytes: &mut [u8], most: usize) {
         let region = self.shared.region().at_hand();
         region.read(found.payload, bytes);
-        if found.len <= MARKED_MAX {
+        if found.len <= most {
             region.mark(found.payload.wrapping_sub(RECORD_HEADER), record_size(found.len));
         }
     }
@@ -216,7 +225,7 @@ impl Consumer {
             return None;
         }
         let found = self.known().ok()?;
-        self.read_all(found, buffer.get_mut(..found.len)?);
+        self.read_marked(found, buffer.get_mut(..found.len)?, MARKED_MAX);
         self.release(found);
         Some(found.len)
     }

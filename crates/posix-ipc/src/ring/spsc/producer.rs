@@ -9,8 +9,8 @@ use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::{Ordering, take_line};
 
 /// Lengths for which an empty ring is begun anew at its start, so that a dialogue stays on the
-/// same hot lines: below, the look at the other side's line costs more than it brings, above,
-/// the lines are better taken from the shared cache.
+/// same hot lines: below, the look at the other side's line costs more than it brings. Above, who writes in
+/// place and touches little of it needs few lines, and those are known wherever they are.
 const REWIND: std::ops::Range<u64> = if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
 /// How many records a stream writes between two looks whether the ring is empty.
@@ -80,6 +80,18 @@ impl Producer {
     /// The longest record.
     pub(crate) fn max_len(&self) -> usize {
         (self.capacity() - RECORD_HEADER) as usize
+    }
+
+    /// As `room`, for a message that is copied as a whole, so that all lines of its record move: an empty ring
+    /// is begun anew for those between the lengths as well.
+    #[inline]
+    pub(crate) fn room_to_copy(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
+        if (REWIND.end..REWIND_LARGE.start).contains(&record_size(len)) {
+            if let Some(position) = self.rewind()? {
+                return Ok(Some(Room { position, len, restarts: true }));
+            }
+        }
+        self.room(len, look)
     }
 
     /// Finds room for a record of `len` bytes, which is at most `max_len`.

@@ -126,7 +126,11 @@ impl Sender {
     // By itself, so that the way of short messages is short.
     #[inline(never)]
     fn send_anywhere(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
-        let room = self.room(message.len(), look)?;
+        let length = message.len();
+        if length > self.producer.max_len() {
+            return Err(SendError::TooLong { length, max: self.producer.max_len() });
+        }
+        let room = self.producer.room_to_copy(length, look)?.ok_or(SendError::Full)?;
         self.producer.send(room, message);
         Ok(())
     }
