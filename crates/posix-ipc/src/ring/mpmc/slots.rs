@@ -119,11 +119,20 @@ mod system {
 
         /// Takes the second line from its sender, if a message of `len` bytes reaches into one: for who waits for
         /// it in a dialogue. The first is taken with every message.
+        ///
+        /// Only where messages are copied by the processor's own instructions: its sender may be writing
+        /// that word, and copies in the language itself do so in pieces of other sizes.
         #[inline(always)]
         pub(crate) fn take_second_line(&self, len: usize) {
+            let opaque = cfg!(all(
+                target_arch = "x86_64",
+                target_pointer_width = "64",
+                not(miri),
+                not(posix_ipc_portable_copy)
+            ));
             let end = SLOT_HEADER as usize + len.min(self.slots.max_len);
             let second = LINE - self.base.as_ptr() as usize % LINE;
-            if second < end {
+            if opaque && second < end {
                 // SAFETY: `end` is within the slot, and slots are a multiple of 16 bytes as lines are.
                 let word = unsafe { self.base.add(second) };
                 // SAFETY: mapped, and aligned to a line; others may write it, which an atomic allows.
