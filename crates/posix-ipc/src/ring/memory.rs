@@ -212,10 +212,11 @@ mod system {
         /// may write them meanwhile. See [`take_line`](super::super::primitive::take_line()).
         #[inline(always)]
         pub(crate) fn mark(&self, position: u64, size: u64) {
-            let mut at = position.wrapping_add(63) & !63;
-            while at < position.wrapping_add(size) {
+            // By offsets, which end: positions that a peer has made up may wrap.
+            let skipped = position.wrapping_neg() & 63;
+            for offset in (skipped..size).step_by(64) {
+                let at = position.wrapping_add(offset);
                 self.store(at, self.load(at));
-                at = at.wrapping_add(64);
             }
         }
 

@@ -424,6 +424,21 @@ mod tests {
     }
 
     #[test]
+    fn marking_ends_and_changes_nothing_where_positions_wrap() {
+        let mut memory = vec![7u64; 512];
+        let start = std::ptr::NonNull::new(memory.as_mut_ptr().cast()).unwrap();
+        // SAFETY: as large as the memory, which outlives it and is this thread's own; words need no more
+        // alignment than 8 bytes.
+        let region = unsafe { Region::new(start, 4096, 4096) };
+        for position in [0u64, 8, 4088, 0u64.wrapping_sub(16), 0u64.wrapping_sub(8)] {
+            for size in [8, 16, 72, 4096] {
+                region.mark(position, size);
+            }
+        }
+        assert_eq!(memory, vec![7; 512]);
+    }
+
+    #[test]
     fn a_beginning_serves_the_record_that_it_is_of_alone() {
         let publication = Publication::default();
         let mut memory = vec![0u64; 512];
