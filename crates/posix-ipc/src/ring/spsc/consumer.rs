@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::producer::record_size;
+use super::producer::{REWIND, record_size};
 use super::record::{DATA, Head};
 use super::shared::{BEGINNING, End, LATEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
@@ -306,8 +306,9 @@ impl Consumer {
         let tail = if self.len <= LATEST {
             publication.look(self.len)
         } else {
-            // The record will be read next, unless its beginning comes with the index as well.
-            if self.begins.is_none() {
+            // The record will be read next, unless its beginning comes with the index as well, or the
+            // ring is begun anew with it.
+            if self.begins.is_none() && record_size(self.len) < REWIND.start {
                 self.shared.region().expect_read(self.head);
             }
             publication.tail.load(Ordering::Acquire)

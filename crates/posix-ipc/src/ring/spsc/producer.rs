@@ -11,7 +11,8 @@ use crate::ring::primitive::{Ordering, take_line};
 /// Lengths for which an empty ring is begun anew at its start, so that a dialogue stays on the
 /// same hot lines: below, the look at the other side's line costs more than it brings. Above, who writes in
 /// place and touches little of it needs few lines, and those are known wherever they are.
-const REWIND: std::ops::Range<u64> = if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
+pub(super) const REWIND: std::ops::Range<u64> =
+    if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
 /// How many records a stream writes between two looks whether the ring is empty.
 const LOOK_EVERY: u32 = 32;
@@ -84,21 +85,33 @@ impl Producer {
 
     /// As `room`, for a message that is copied as a whole, so that all lines of its record move: an empty ring
     /// is begun anew for those between the lengths as well.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn room_to_copy(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
-        if (REWIND.end..REWIND_LARGE.start).contains(&record_size(len)) {
-            if let Some(position) = self.rewind()? {
-                return Ok(Some(Room { position, len, restarts: true }));
-            }
-        }
-        self.room(len, look)
+        self.find_room(len, look, record_size(len) >= REWIND.start)
     }
 
     /// Finds room for a record of `len` bytes, which is at most `max_len`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn room(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
         let size = record_size(len);
-        if REWIND.contains(&size) || REWIND_LARGE.contains(&size) {
+        let may_rewind = REWIND.contains(&size) || REWIND_LARGE.contains(&size);
+        self.find_room(len, look, may_rewind)
+    }
+
+    /// As `room`; an empty ring is begun anew if `may_rewind`.
+    ///
+    /// In line, as is what it calls: handed over through memory, the room would be read back with wider
+    /// accesses than it was written with. Those wait until all stores before have left the processor, which
+    /// are the message before and have to fetch their lines from the receiver.
+    #[inline(always)]
+    fn find_room(
+        &mut self,
+        len: usize,
+        look: Look,
+        may_rewind: bool,
+    ) -> Result<Option<Room>, Corrupt> {
+        let size = record_size(len);
+        if may_rewind {
             if let Some(position) = self.rewind()? {
                 return Ok(Some(Room { position, len, restarts: true }));
             }
@@ -128,6 +141,7 @@ impl Producer {
     }
 
     /// Where the region starts anew, if the ring is empty and is not at its start already.
+    #[inline(always)]
     fn rewind(&mut self) -> Result<Option<u64>, Corrupt> {
         if self.looks > 0 {
             self.looks -= 1;
@@ -146,12 +160,14 @@ impl Producer {
         Ok(Some(self.tail.wrapping_sub(from_start).wrapping_add(self.capacity())))
     }
 
+    #[inline(always)]
     fn refresh(&mut self) -> Result<(), Corrupt> {
         let head = self.shared.header().head.0.load(Ordering::Acquire);
         self.head = self.check(head).ok_or_else(|| corrupt("head", offset::HEAD, head))?;
         Ok(())
     }
 
+    #[inline(always)]
     fn refresh_exactly(&mut self) -> Result<(), Corrupt> {
         let taken = self.shared.header().taken.0.load(Ordering::Acquire);
         let head = self.check(taken).ok_or_else(|| corrupt("taken", offset::TAKEN, taken))?;
