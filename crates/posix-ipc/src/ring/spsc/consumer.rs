@@ -299,21 +299,29 @@ impl Consumer {
         Ok(true)
     }
 
+    /// Whether nothing is to be fetched along with the index: the next message, if it is like the last one, has
+    /// its beginning there or the ring is begun anew with it.
+    #[inline(always)]
+    pub(crate) fn needs_index_alone(&self) -> bool {
+        self.len > LATEST && (self.begins.is_some() || record_size(self.len) >= REWIND.start)
+    }
+
     /// The sender's index if something has been published that is not known yet: for spinning.
     #[inline(always)]
     pub(crate) fn news(&self) -> Option<u64> {
-        let publication = &self.shared.header().tail.0;
-        let tail = if self.len <= LATEST {
-            publication.look(self.len)
-        } else {
-            // The record will be read next, unless its beginning comes with the index as well, or the
-            // ring is begun anew with it.
-            if self.begins.is_none() && record_size(self.len) < REWIND.start {
-                self.shared.region().expect_read(self.head);
-            }
-            publication.tail.load(Ordering::Acquire)
-        };
+        let tail = self.shared.header().tail.0.tail.load(Ordering::Acquire);
         (tail != self.head).then_some(tail)
+    }
+
+    /// As `news`; fetches what will be read next.
+    #[inline(always)]
+    pub(crate) fn news_and_more(&self) -> Option<u64> {
+        if self.len <= LATEST {
+            let tail = self.shared.header().tail.0.look(self.len);
+            return (tail != self.head).then_some(tail);
+        }
+        self.shared.region().expect_read(self.head);
+        self.news()
     }
 
     /// Before a wait: whether several records came since the last one.

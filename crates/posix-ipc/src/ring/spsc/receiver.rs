@@ -323,7 +323,11 @@ impl Receiver {
         if !several {
             consumer.take_lines();
         }
-        attachment.spin(|| consumer.news())
+        if consumer.needs_index_alone() {
+            attachment.spin(|| consumer.news())
+        } else {
+            attachment.spin(|| consumer.news_and_more())
+        }
     }
 
     #[cold]
