@@ -34,10 +34,10 @@ pub enum RingShape {
 }
 
 /// How much of the head is read at once: the preamble, and of an spsc ring all positions.
-const HEAD: usize = 512;
+const HEAD: usize = 1024;
 /// Where an spsc ring says up to where was sent, and received.
 const SENT_AT: usize = 128;
-const RECEIVED_AT: usize = 384;
+const RECEIVED_AT: usize = 512;
 /// Where its sender began it anew, if that is further.
 const RESTARTED_AT: usize = 144;
 /// Where the lanes of an mpmc ring say so, and how long each is.

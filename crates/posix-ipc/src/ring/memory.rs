@@ -5,9 +5,9 @@
 //! region are read and written as relaxed atomics, and payloads by [`copy`].
 
 #[cfg(posix_ipc_loom)]
-pub(crate) use model::{Memory, Region, Short};
+pub(crate) use model::{FurtherLine, Memory, Region, Short};
 #[cfg(not(posix_ipc_loom))]
-pub(crate) use system::{Memory, Region, Short};
+pub(crate) use system::{FurtherLine, Memory, Region, Short};
 
 #[cfg(not(posix_ipc_loom))]
 mod system {
@@ -75,28 +75,46 @@ mod system {
         }
     }
 
-    /// A short message within a header: what stands in the line of what comes before it, and the rest in a
-    /// line of its own, with a word at its end.
+    /// A short message within a header: what stands in the line of what comes before it, and the rest in
+    /// lines of their own.
     #[repr(C)]
     #[derive(Debug, Default)]
     pub(crate) struct Short {
         first: [AtomicU64; Short::FIRST / 8],
-        second: [AtomicU64; (Short::LEN - Short::FIRST) / 8],
+        further: [FurtherLine; Short::LINES],
+    }
+
+    /// A line of a short message, which ends with a word about it.
+    #[repr(C)]
+    #[derive(Debug, Default)]
+    pub(crate) struct FurtherLine {
+        part: [AtomicU64; FurtherLine::LEN / 8],
         pub(crate) end: AtomicU64,
     }
 
     impl Short {
         /// Bytes that it has room for.
-        pub(crate) const LEN: usize = 96;
+        pub(crate) const LEN: usize = Self::FIRST + Self::LINES * FurtherLine::LEN;
         /// How many of them stand in the first line.
         pub(crate) const FIRST: usize = 40;
+        /// How many of them stand in the first two.
+        pub(crate) const TWO: usize = Self::FIRST + FurtherLine::LEN;
+        const LINES: usize = 3;
 
         fn first(&self) -> NonNull<u8> {
             NonNull::from(&self.first).cast()
         }
 
-        fn second(&self) -> NonNull<u8> {
-            NonNull::from(&self.second).cast()
+        #[inline(always)]
+        pub(crate) fn second(&self) -> &FurtherLine {
+            let [second, ..] = &self.further;
+            second
+        }
+
+        /// The lines besides the first that a message of `len` bytes reaches into.
+        pub(crate) fn further(&self, len: usize) -> &[FurtherLine] {
+            let count = len.saturating_sub(Self::FIRST).div_ceil(FurtherLine::LEN);
+            self.further.get(..count).unwrap_or(&self.further)
         }
 
         /// Copies in what belongs into the first line.
@@ -107,46 +125,82 @@ mod system {
             unsafe { copy::to_shared(bytes, self.first()) };
         }
 
-        /// Copies in what belongs into the second line; what does not fit is left out.
-        #[inline(always)]
-        pub(crate) fn write_second(&self, bytes: &[u8]) {
-            let Some(rest) = bytes.get(Self::FIRST..bytes.len().min(Self::LEN)) else { return };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::to_shared(rest, self.second()) };
-        }
-
         /// The words of the first line, for those who go word by word.
         #[inline(always)]
         pub(crate) fn words(&self) -> &[AtomicU64] {
             &self.first
         }
 
-        /// Fetches the second line; the first comes with what stands before it.
-        #[inline(always)]
-        pub(crate) fn fetch(&self) {
-            fetch(std::ptr::from_ref(&self.end));
-        }
-
-        /// Copies out as much as `bytes` takes.
+        /// Copies out as much as `bytes` takes, but no more than what stands in two lines.
         ///
         /// Line by line: an access that reaches into both takes much longer where one of them has yet to
         /// come from another processor.
         #[inline(always)]
+        pub(crate) fn read_two(&self, bytes: &mut [u8]) {
+            let most = bytes.len().min(Self::TWO);
+            let Some(bytes) = bytes.get_mut(..most) else { return };
+            match bytes.split_first_chunk_mut::<{ Self::FIRST }>() {
+                None => self.read_first(bytes),
+                Some((first, rest)) => {
+                    self.read_first(first);
+                    self.second().read(rest);
+                }
+            }
+        }
+
+        /// Copies out as much as `bytes` takes.
         pub(crate) fn read(&self, bytes: &mut [u8]) {
+            let (first, rest) = bytes.split_at_mut(bytes.len().min(Self::FIRST));
+            self.read_first(first);
+            for (line, part) in self.further.iter().zip(rest.chunks_mut(FurtherLine::LEN)) {
+                line.read(part);
+            }
+        }
+
+        #[inline(always)]
+        fn read_first(&self, bytes: &mut [u8]) {
+            let most = bytes.len().min(Self::FIRST);
+            let Some(bytes) = bytes.get_mut(..most) else { return };
+            // SAFETY: `from_shared` writes initialised bytes only.
+            let bytes = unsafe { copy::as_uninit(bytes) };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::from_shared(self.first(), bytes) };
+        }
+    }
+
+    impl FurtherLine {
+        /// Bytes of a message that it has room for.
+        const LEN: usize = 56;
+
+        fn part(&self) -> NonNull<u8> {
+            NonNull::from(&self.part).cast()
+        }
+
+        /// Copies in what belongs into the line at `index` of a message.
+        #[inline(always)]
+        pub(crate) fn write(&self, index: usize, message: &[u8]) {
+            let start = Short::FIRST + index * Self::LEN;
+            let end = message.len().min(start + Self::LEN);
+            let Some(part) = message.get(start..end) else { return };
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::to_shared(part, self.part()) };
+        }
+
+        /// Copies out as much as `bytes` takes.
+        #[inline(always)]
+        fn read(&self, bytes: &mut [u8]) {
             let most = bytes.len().min(Self::LEN);
             let Some(bytes) = bytes.get_mut(..most) else { return };
             // SAFETY: `from_shared` writes initialised bytes only.
             let bytes = unsafe { copy::as_uninit(bytes) };
-            match bytes.split_first_chunk_mut::<{ Self::FIRST }>() {
-                // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-                None => unsafe { copy::from_shared(self.first(), bytes) },
-                Some((first, rest)) => {
-                    // SAFETY: as above.
-                    unsafe { copy::from_shared(self.first(), first) };
-                    // SAFETY: as above, of the other array.
-                    unsafe { copy::from_shared(self.second(), rest) };
-                }
-            }
+            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
+            unsafe { copy::from_shared(self.part(), bytes) };
+        }
+
+        /// Fetches it, to be read soon.
+        #[inline(always)]
+        pub(crate) fn expect(&self) {
+            fetch(std::ptr::from_ref(&self.end));
         }
     }
 
@@ -313,43 +367,65 @@ mod model {
     #[derive(Debug, Default)]
     pub(crate) struct Short {
         first: [AtomicU64; 2],
-        second: [AtomicU64; 1],
+        further: [FurtherLine; 2],
+    }
+
+    #[derive(Debug, Default)]
+    pub(crate) struct FurtherLine {
+        part: AtomicU64,
         pub(crate) end: AtomicU64,
     }
 
     impl Short {
-        pub(crate) const LEN: usize = 24;
+        pub(crate) const LEN: usize = 32;
         pub(crate) const FIRST: usize = 16;
+        pub(crate) const TWO: usize = 24;
+
+        pub(crate) fn second(&self) -> &FurtherLine {
+            &self.further[0]
+        }
+
+        pub(crate) fn further(&self, len: usize) -> &[FurtherLine] {
+            &self.further[..len.saturating_sub(Self::FIRST).div_ceil(8)]
+        }
 
         pub(crate) fn write_first(&self, bytes: &[u8]) {
             let (first, _) = bytes.split_at(bytes.len().min(Self::FIRST));
-            store(&self.first, first);
-        }
-
-        pub(crate) fn write_second(&self, bytes: &[u8]) {
-            store(&self.second, bytes.get(Self::FIRST..).unwrap_or_default());
+            for (word, chunk) in self.first.iter().zip(first.chunks(8)) {
+                store(word, chunk);
+            }
         }
 
         pub(crate) fn words(&self) -> &[AtomicU64] {
             &self.first
         }
 
-        pub(crate) fn fetch(&self) {}
+        pub(crate) fn read_two(&self, bytes: &mut [u8]) {
+            self.read(bytes);
+        }
 
         pub(crate) fn read(&self, bytes: &mut [u8]) {
-            for (word, chunk) in self.first.iter().chain(&self.second).zip(bytes.chunks_mut(8)) {
+            let further = self.further.iter().map(|line| &line.part);
+            for (word, chunk) in self.first.iter().chain(further).zip(bytes.chunks_mut(8)) {
                 let value = word.load(Ordering::Relaxed).to_ne_bytes();
                 chunk.copy_from_slice(&value[..chunk.len()]);
             }
         }
     }
 
-    fn store(words: &[AtomicU64], bytes: &[u8]) {
-        for (word, chunk) in words.iter().zip(bytes.chunks(8)) {
-            let mut value = [0; 8];
-            value[..chunk.len()].copy_from_slice(chunk);
-            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
+    impl FurtherLine {
+        pub(crate) fn write(&self, index: usize, message: &[u8]) {
+            let part = message[Short::FIRST + 8 * index..].chunks(8).next().unwrap_or_default();
+            store(&self.part, part);
         }
+
+        pub(crate) fn expect(&self) {}
+    }
+
+    fn store(word: &AtomicU64, bytes: &[u8]) {
+        let mut value = [0; 8];
+        value[..bytes.len()].copy_from_slice(bytes);
+        word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
     }
 
     /// Words seen as plain data, whose races loom reports.

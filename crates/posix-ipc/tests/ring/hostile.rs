@@ -52,7 +52,8 @@ fn spsc_survives_any_scribbling() {
         let mut sender = spsc::Sender::create(&*name, 4096).unwrap();
         let mut receiver = spsc::Receiver::open(&*name).unwrap();
         let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
-        let words = [128, 136, 144, 256, 384, 512, 640, 768, 776, 896, 904, 4096, 4104];
+        let words =
+            [128, 136, 144, 248, 312, 376, 384, 512, 640, 768, 896, 904, 1024, 1032, 4096, 4104];
         for _ in 0..60 {
             if random.below(3) == 0 {
                 scribble(&mapping, &mut random, &words);

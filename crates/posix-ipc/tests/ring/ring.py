@@ -13,9 +13,9 @@ import time
 
 MAGIC = b"PIPCRING"
 DATA = 0x52454331
-TAIL, LATEST, RESTART, HEAD, TAKEN = 128, 136, 144, 256, 384
-RECEIVER_SLEEPS, SENDER_SLEEPS = 512, 640
-SENDER_SEAT, RECEIVER_SEAT = 768, 896
+TAIL, LATEST, RESTART, HEAD, TAKEN = 128, 136, 144, 384, 512
+RECEIVER_SLEEPS, SENDER_SLEEPS = 640, 768
+SENDER_SEAT, RECEIVER_SEAT = 896, 1024
 LOCKS = 2048
 SYS_FUTEX, FUTEX_WAKE = {"x86_64": 202, "aarch64": 98}[os.uname().machine], 1
 F_OFD_SETLK = 37
@@ -35,7 +35,7 @@ class Ring:
         os.close(fd)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
-        assert (magic, version, shape) == (MAGIC, 3, 1), "no spsc ring of version 3"
+        assert (magic, version, shape) == (MAGIC, 4, 1), "no spsc ring of version 4"
         assert size == len(self.map) == offset + capacity
         self.offset, self.capacity = offset, capacity
         self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
@@ -120,7 +120,7 @@ class Ring:
 def create(name, capacity):
     """Complete under a name of its own, then given its name."""
     path = "/dev/shm/" + name.lstrip("/")
-    header = struct.pack("8sIIQQQIIII", MAGIC, 3, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    header = struct.pack("8sIIQQQIIII", MAGIC, 4, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
     with open(path + ".new", "xb") as file:
         file.write(header.ljust(4096 + capacity, b"\0"))
     os.link(path + ".new", path)

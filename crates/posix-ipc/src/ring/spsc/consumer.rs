@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::producer::{REWIND, record_size};
 use super::record::{DATA, Head};
-use super::shared::{BEGINNING, End, LATEST, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LATEST, LONGEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
@@ -42,7 +42,7 @@ pub(crate) struct Consumer {
     /// Whether the last look brought a single message, of which `pace` has not been told.
     is_single: bool,
     /// What came with the index of the message at position `begins`: the first `begun` bytes.
-    beginning: [u8; LATEST],
+    beginning: [u8; LONGEST],
     begun: usize,
     begins: Option<u64>,
 }
@@ -72,7 +72,7 @@ impl Consumer {
             len: 0,
             pace: Pace::new(true),
             is_single: false,
-            beginning: [0; LATEST],
+            beginning: [0; LONGEST],
             begun: 0,
             begins: None,
         })
@@ -161,7 +161,11 @@ impl Consumer {
                 (head.kind == DATA && fits).then_some((len, len.min(8 * BEGINNING)))?
             }
             None => {
-                let len = publication.read(self.head, tail, &mut self.beginning)?;
+                let buffer = &mut self.beginning;
+                let len = match publication.read(self.head, tail, buffer) {
+                    Some(len) => len,
+                    None => publication.read_long(self.head, tail, buffer)?,
+                };
                 (len, len)
             }
         };
@@ -184,6 +188,9 @@ impl Consumer {
     /// Copies out a message that will be released next, and takes its lines with that.
     #[inline(always)]
     pub(crate) fn read_all(&self, found: Found, bytes: &mut [u8]) {
+        if let Some(beginning) = self.beginning(found).get(..bytes.len()) {
+            return bytes.copy_from_slice(beginning);
+        }
         let end = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
         let most = if end == self.tail { MARKED_MAX_ALONE } else { MARKED_MAX };
         self.read_marked(found, bytes, most);
@@ -250,7 +257,12 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn take_awaited(&mut self, tail: u64, buffer: &mut [u8]) -> Option<usize> {
         let header = self.shared.header();
-        let len = header.tail.0.read(self.head, tail, buffer)?;
+        let publication = &header.tail.0;
+        let len = match publication.read(self.head, tail, buffer) {
+            Some(len) => len,
+            None if self.len > LATEST => publication.read_long(self.head, tail, buffer)?,
+            None => return None,
+        };
         header.taken.0.store(tail, Ordering::Release);
         (self.head, self.tail, self.len) = (tail, tail, len);
         self.is_single = true;
@@ -303,7 +315,7 @@ impl Consumer {
     /// its beginning there or the ring is begun anew with it.
     #[inline(always)]
     pub(crate) fn needs_index_alone(&self) -> bool {
-        self.len > LATEST && (self.begins.is_some() || record_size(self.len) >= REWIND.start)
+        self.len > LONGEST && (self.begins.is_some() || record_size(self.len) >= REWIND.start)
     }
 
     /// The sender's index if something has been published that is not known yet: for spinning.
@@ -316,7 +328,7 @@ impl Consumer {
     /// As `news`; fetches what will be read next.
     #[inline(always)]
     pub(crate) fn news_and_more(&self) -> Option<u64> {
-        if self.len <= LATEST {
+        if self.len <= LONGEST {
             let tail = self.shared.header().tail.0.look(self.len);
             return (tail != self.head).then_some(tail);
         }

@@ -9,7 +9,7 @@ use loom::thread;
 
 use super::consumer::{Consumer, Found};
 use super::producer::{Look, Producer};
-use super::shared::{End, Header, SeatBed, Shared};
+use super::shared::{End, Header, Publication, SeatBed, Shared};
 use crate::deadline::Deadline;
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
@@ -104,6 +104,46 @@ fn a_copy_beside_the_index_is_taken_whole_or_not_at_all() {
                 None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([byte; 8])),
             }
         }
+        sender.join().unwrap();
+    });
+}
+
+/// By itself, without the ring around it, which would take too many steps.
+#[test]
+fn a_copy_in_three_lines_is_read_whole_or_not_at_all() {
+    model(|| {
+        let publication = LoomArc::new(Publication::default());
+        let sender = thread::spawn({
+            let publication = LoomArc::clone(&publication);
+            move || {
+                publication.keep_long(0, &[1; 32]);
+                publication.keep_long(40, &[2; 32]);
+            }
+        });
+        for (start, byte) in [(0, 1), (40, 2)] {
+            let mut buffer = [0; 32];
+            if publication.read_long(start, start + 40, &mut buffer).is_some() {
+                assert_eq!(buffer, [byte; 32]);
+            }
+        }
+        sender.join().unwrap();
+    });
+}
+
+/// Two ends by the copy in three lines, one message at a time.
+#[test]
+fn a_long_copy_is_received_by_who_looks_while_it_is_sent() {
+    model(|| {
+        let (mut producer, mut consumer) = ends(128);
+        let sender = thread::spawn(move || {
+            let room = producer.room(32, Look::Cheap).unwrap().unwrap();
+            producer.send(room, &[7; 32]);
+        });
+        let found = next(&mut consumer);
+        let mut buffer = [0; 32];
+        consumer.read_all(found, &mut buffer);
+        assert_eq!(buffer, [7; 32]);
+        consumer.release(found);
         sender.join().unwrap();
     });
 }

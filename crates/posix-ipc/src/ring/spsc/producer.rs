@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::Head;
-use super::shared::{BEGINNING, End, LATEST, Publication, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LATEST, LONGEST, Publication, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::{Ordering, take_line};
@@ -14,6 +14,8 @@ use crate::ring::primitive::{Ordering, take_line};
 pub(super) const REWIND: std::ops::Range<u64> =
     if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
+/// How far from its start an empty ring is begun anew for shorter ones that are copied.
+const WINDOW: u64 = 4096;
 /// How many records a stream writes between two looks whether the ring is empty.
 const LOOK_EVERY: u32 = 32;
 
@@ -48,6 +50,8 @@ pub(crate) struct Producer {
     head: u64,
     /// Records until the next look whether the ring is empty.
     looks: u32,
+    /// Whether it was empty at the last look.
+    is_dialogue: bool,
 }
 
 impl Producer {
@@ -71,7 +75,7 @@ impl Producer {
             publication.restart_at(taken);
         }
         publication.forget();
-        Ok(Self { shared, tail, published: tail, head, looks: 0 })
+        Ok(Self { shared, tail, published: tail, head, looks: 0, is_dialogue: true })
     }
 
     fn capacity(&self) -> u64 {
@@ -87,7 +91,10 @@ impl Producer {
     /// is begun anew for those between the lengths as well.
     #[inline(always)]
     pub(crate) fn room_to_copy(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
-        self.find_room(len, look, record_size(len) >= REWIND.start)
+        let size = record_size(len);
+        let from_start = self.tail & (self.capacity() - 1);
+        let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
+        self.find_room(len, look, may_rewind)
     }
 
     /// Finds room for a record of `len` bytes, which is at most `max_len`.
@@ -153,7 +160,8 @@ impl Producer {
         }
         take_line(&self.shared.header().head.0);
         self.refresh()?;
-        if self.head != self.tail {
+        self.is_dialogue = self.head == self.tail;
+        if !self.is_dialogue {
             self.looks = LOOK_EVERY;
             return Ok(None);
         }
@@ -222,16 +230,23 @@ impl Producer {
         let shared = &*self.shared;
         let region = shared.region().at_hand();
         let (head, is_short) = (Head::data(message.len()), message.len() <= LATEST);
+        let is_dialogue = self.is_dialogue;
         region.write_headed(room.position, head.to_word(), message);
         let tail = shared.publish(room, message.len(), |publication| {
             if is_short {
                 publication.keep(room.position, message);
+            } else if is_dialogue && message.len() <= LONGEST {
+                publication.keep_long(room.position, message);
             }
         });
         if is_short {
             // Nobody but the sender touches the record in a dialogue: its line is fetched now,
             // so that the next message does not wait for it.
             region.expect_write(tail.wrapping_add(64));
+        } else if is_dialogue && message.len() <= LONGEST {
+            for offset in (64..record_size(message.len()) + 64).step_by(64) {
+                region.expect_write(tail.wrapping_add(offset));
+            }
         }
         self.pass(room, tail);
     }

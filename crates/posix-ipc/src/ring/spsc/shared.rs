@@ -10,7 +10,7 @@ use crate::ring::error::Corrupt;
 use crate::ring::layout::{Preamble, RECORD_HEADER};
 #[cfg(not(posix_ipc_loom))]
 use crate::ring::memory::Header as AtomicHeader;
-use crate::ring::memory::{Memory, Region, Short};
+use crate::ring::memory::{FurtherLine, Memory, Region, Short};
 use crate::ring::primitive::{
     AtomicU32, AtomicU64, Fences, FutexWord, Line, Ordering, fence, take_line,
 };
@@ -48,19 +48,22 @@ const _: () = {
     assert!(std::mem::offset_of!(Publication, restart) == 16);
     assert!(std::mem::offset_of!(Publication, copy) == 24);
     assert!(std::mem::offset_of!(Publication, copy) + Short::FIRST == 64);
-    assert!(size_of::<Publication>() == 128);
-    assert!(LATEST < BEGINS);
+    assert!(size_of::<Publication>() == 256);
+    assert!(LONGEST < BEGINS);
     assert!(std::mem::offset_of!(Publication, copy) + 8 * (1 + BEGINNING) == 64);
-    assert!(std::mem::offset_of!(Header, head) == 256);
-    assert!(std::mem::offset_of!(Header, taken) == 384);
-    assert!(std::mem::offset_of!(Header, receiver_sleeps) == 512);
-    assert!(std::mem::offset_of!(Header, sender_sleeps) == 640);
-    assert!(std::mem::offset_of!(Header, seats) == 768);
-    assert!(size_of::<Header>() == 1024);
+    assert!(std::mem::offset_of!(Header, head) == 384);
+    assert!(std::mem::offset_of!(Header, taken) == 512);
+    assert!(std::mem::offset_of!(Header, receiver_sleeps) == 640);
+    assert!(std::mem::offset_of!(Header, sender_sleeps) == 768);
+    assert!(std::mem::offset_of!(Header, seats) == 896);
+    assert!(size_of::<Header>() == 1152);
 };
 
-/// Bytes of the longest message that is copied beside the sender's index.
-pub(crate) const LATEST: usize = Short::LEN;
+/// Bytes of the longest message that is copied beside the sender's index as a matter of course: into two
+/// lines, by short code.
+pub(crate) const LATEST: usize = Short::TWO;
+/// Bytes of the longest that is copied there in a dialogue.
+pub(crate) const LONGEST: usize = Short::LEN;
 /// Words of the beginning that is copied of a message that was written in place: with the record's
 /// head, what the line of the index has room for.
 pub(crate) const BEGINNING: usize = if cfg!(posix_ipc_loom) { 1 } else { 4 };
@@ -68,7 +71,7 @@ pub(crate) const BEGINNING: usize = if cfg!(posix_ipc_loom) { 1 } else { 4 };
 const BEGINS: usize = LEN_MASK as usize;
 
 /// The sender's index, and a copy of the last message if it is short: a receiver that waits for
-/// this very message gets it with the line that it looks at, and need not fetch another.
+/// this very message gets it with the line that it looks at and those behind it, which come together.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Publication {
@@ -84,13 +87,15 @@ pub(crate) struct Publication {
 }
 
 impl Publication {
-    /// The sender's index, for one that waits for a message of `len` bytes: the second line of the copy is
-    /// fetched along with it if it reaches there.
+    /// The sender's index, for one that waits for a message of `len` bytes: the lines of the copy that it
+    /// reaches into are fetched along with it.
     #[inline(always)]
     pub(crate) fn look(&self, len: usize) -> u64 {
         let tail = self.tail.load(Ordering::Acquire);
-        if len > Short::FIRST {
-            self.copy.fetch();
+        if len > LATEST {
+            self.copy.further(len).iter().for_each(FurtherLine::expect);
+        } else if len > Short::FIRST {
+            self.copy.second().expect();
         }
         tail
     }
@@ -99,24 +104,39 @@ impl Publication {
     #[inline(always)]
     pub(crate) fn take_lines(&self, len: usize) {
         take_line(&self.restart);
-        if len > Short::FIRST {
-            take_line(&self.copy.end);
+        if len > LATEST {
+            if len <= LONGEST {
+                self.copy.further(len).iter().for_each(|line| take_line(&line.end));
+            }
+        } else if len > Short::FIRST {
+            take_line(&self.copy.second().end);
         }
     }
 
-    /// Copies the message of the record at `position`, before `tail` tells of it.
+    /// Copies the message of the record at `position`, of up to `LATEST` bytes, before `tail` tells of it.
     ///
-    /// The second line, where there is need of it, is finished before the first is begun: a receiver that
-    /// looks at the first takes it in between, and it would have to come back.
+    /// Line by line, each finished before the next is begun, and the first as the last: a receiver that
+    /// looks at one takes it in between, and it would have to come back.
     #[inline(always)]
     pub(crate) fn keep(&self, position: u64, message: &[u8]) {
         let tag = tag(position, message.len());
         if message.len() > Short::FIRST {
-            self.copy.end.store(0, Ordering::Relaxed);
-            fence(Ordering::Release);
-            self.copy.write_second(message);
-            self.copy.end.store(tag, Ordering::Release);
+            keep_further(self.copy.second(), 0, message, tag);
         }
+        self.keep_first(message, tag);
+    }
+
+    /// As `keep`, of up to `LONGEST` bytes.
+    pub(crate) fn keep_long(&self, position: u64, message: &[u8]) {
+        let tag = tag(position, message.len());
+        for (index, line) in self.copy.further(message.len()).iter().enumerate().rev() {
+            keep_further(line, index, message, tag);
+        }
+        self.keep_first(message, tag);
+    }
+
+    #[inline(always)]
+    fn keep_first(&self, message: &[u8], tag: u64) {
         self.forget();
         fence(Ordering::Release);
         self.copy.write_first(message);
@@ -160,8 +180,8 @@ impl Publication {
         if ahead.wrapping_sub(1) < capacity { restart } else { position }
     }
 
-    /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here,
-    /// and gives its length.
+    /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here and has up to
+    /// `LATEST` bytes, and gives its length.
     ///
     /// It is no more to be trusted than the record itself.
     #[inline(always)]
@@ -176,10 +196,29 @@ impl Publication {
         if record_size(len) != end.wrapping_sub(start) {
             return None;
         }
-        self.copy.read(buffer.get_mut(..len)?);
+        self.copy.read_two(buffer.get_mut(..len)?);
         fence(Ordering::Acquire);
         // The second line was finished before `latest` said so: it is whole if it is still the same.
-        let is_whole = len <= Short::FIRST || self.copy.end.load(Ordering::Relaxed) == latest;
+        let is_whole =
+            len <= Short::FIRST || self.copy.second().end.load(Ordering::Relaxed) == latest;
+        (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
+    }
+
+    /// As `read`, of a message of more than `LATEST` bytes.
+    pub(crate) fn read_long(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
+        let latest = self.latest.load(Ordering::Acquire);
+        let len = latest ^ tag(start, 0);
+        if len <= LATEST as u64 || len > LONGEST as u64 {
+            return None;
+        }
+        let len = len as usize;
+        if record_size(len) != end.wrapping_sub(start) {
+            return None;
+        }
+        self.copy.read(buffer.get_mut(..len)?);
+        fence(Ordering::Acquire);
+        let mut further = self.copy.further(len).iter();
+        let is_whole = further.all(|line| line.end.load(Ordering::Relaxed) == latest);
         (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
     }
 
@@ -203,13 +242,22 @@ impl Publication {
     }
 }
 
-const LEN_MASK: u64 = 127;
+/// Finishes a further line of a copy.
+#[inline(always)]
+fn keep_further(line: &FurtherLine, index: usize, message: &[u8], tag: u64) {
+    line.end.store(0, Ordering::Relaxed);
+    fence(Ordering::Release);
+    line.write(index, message);
+    line.end.store(tag, Ordering::Release);
+}
+
+const LEN_MASK: u64 = 255;
 
 /// Where a record starts and how long its message is, in one word: positions are multiples of
-/// 8, so that there are 7 bits for the length.
+/// 8, so that there are 8 bits for the length.
 #[inline(always)]
 fn tag(position: u64, len: usize) -> u64 {
-    !(position << 4 | len as u64)
+    !(position << 5 | len as u64)
 }
 
 /// Who sits at an end.
@@ -372,55 +420,74 @@ pub(crate) fn corrupt(what: &'static str, offset: u64, found: u64) -> Corrupt {
 pub(crate) mod offset {
     pub(crate) const TAIL: u64 = 128;
     pub(crate) const RESTART: u64 = 144;
-    pub(crate) const HEAD: u64 = 256;
-    pub(crate) const TAKEN: u64 = 384;
+    pub(crate) const HEAD: u64 = 384;
+    pub(crate) const TAKEN: u64 = 512;
 }
 
 #[cfg(all(test, not(posix_ipc_loom)))]
 mod tests {
     use super::*;
 
+    /// As an end does it with a message of this length.
+    fn keep(publication: &Publication, position: u64, message: &[u8]) {
+        if message.len() > LATEST {
+            publication.keep_long(position, message);
+        } else {
+            publication.keep(position, message);
+        }
+    }
+
+    fn read(publication: &Publication, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
+        let short = publication.read(start, end, buffer);
+        let long = publication.read_long(start, end, buffer);
+        assert!(short.is_none() || long.is_none());
+        short.or(long)
+    }
+
     #[test]
     fn a_copy_serves_the_record_that_it_is_of_alone() {
         let publication = Publication::default();
-        let mut buffer = [0; LATEST];
+        let mut buffer = [0; LONGEST];
         for (start, end) in [(0, 8), (0, 16), (u64::MAX << 3, 0)] {
-            assert_eq!(publication.read(start, end, &mut buffer), None, "nothing was kept");
+            assert_eq!(read(&publication, start, end, &mut buffer), None, "nothing was kept");
         }
-        for len in 0..=LATEST {
+        for len in 0..=LONGEST {
             let message: Vec<u8> = (0..len as u8).map(|byte| byte ^ 0x5a).collect();
             let (start, end) = (1024, 1024 + record_size(len));
-            publication.keep(start, &message);
-            assert_eq!(publication.read(start, end, &mut buffer), Some(len));
+            keep(&publication, start, &message);
+            assert_eq!(read(&publication, start, end, &mut buffer), Some(len));
             assert_eq!(buffer[..len], message);
             let others = [(start, end + 8), (start, end + 1), (start + 8, end + 8), (0, end)];
             for (start, end) in others {
-                assert_eq!(publication.read(start, end, &mut buffer), None, "{len} {start} {end}");
+                let found = read(&publication, start, end, &mut buffer);
+                assert_eq!(found, None, "{len} {start} {end}");
             }
             if let Some(short) = len.checked_sub(1) {
-                assert_eq!(publication.read(start, end, &mut buffer[..short]), None);
+                assert_eq!(read(&publication, start, end, &mut buffer[..short]), None);
             }
             publication.forget();
-            assert_eq!(publication.read(start, end, &mut buffer), None);
+            assert_eq!(read(&publication, start, end, &mut buffer), None);
         }
     }
 
     #[test]
-    fn a_copy_whose_second_line_is_of_another_message_is_left_alone() {
+    fn a_copy_one_of_whose_lines_is_of_another_message_is_left_alone() {
         let publication = Publication::default();
-        let mut buffer = [0; LATEST];
-        publication.keep(0, &[1; 64]);
-        let end = publication.copy.end.load(Ordering::Relaxed);
-        publication.keep(72, &[2; 64]);
-        assert_eq!(publication.read(72, 144, &mut buffer), Some(64));
-        publication.copy.end.store(end, Ordering::Relaxed);
-        assert_eq!(publication.read(72, 144, &mut buffer), None);
-        publication.keep(144, &[3; Short::FIRST]);
-        assert_eq!(
-            publication.read(144, 192, &mut buffer),
-            Some(Short::FIRST),
-            "it needs one line"
-        );
+        let mut buffer = [0; LONGEST];
+        for len in [Short::FIRST + 1, LATEST, LATEST + 1, LONGEST - 1, LONGEST] {
+            let (record, message) = (record_size(len), vec![1; len]);
+            for line in publication.copy.further(len) {
+                keep(&publication, 0, &message);
+                let before = line.end.load(Ordering::Relaxed);
+                keep(&publication, record, &message);
+                assert_eq!(read(&publication, record, 2 * record, &mut buffer), Some(len));
+                line.end.store(before, Ordering::Relaxed);
+                assert_eq!(read(&publication, record, 2 * record, &mut buffer), None);
+                keep(&publication, 0, &message[..Short::FIRST]);
+                let first = read(&publication, 0, record_size(Short::FIRST), &mut buffer);
+                assert_eq!(first, Some(Short::FIRST), "it needs one line");
+            }
+        }
     }
 
     #[test]
