@@ -1,6 +1,10 @@
-//! Any bytes as a frame: no panic, and a frame that can be read is written as the same bytes.
+//! Any bytes as a frame: no panic, and a frame that can be read is written as the same bytes. A frame with
+//! a damage in it: ends, which have a shorter way for the usual frames, make of it what is read of it otherwise.
 
-use posix_ipc_typed::{Frame, FrameOptions, HEADER_LEN, Message, Schema};
+use posix_ipc_typed::transport::{self, SendFrames, TransportError, Wait};
+use posix_ipc_typed::{
+    Correlation, Frame, FrameOptions, HEADER_LEN, Message, Receiver, Schema, Server,
+};
 
 #[derive(Debug, Message)]
 struct Note<'a> {
@@ -8,7 +12,61 @@ struct Note<'a> {
     text: &'a str,
 }
 
+#[derive(Debug, PartialEq, Message)]
+struct Memo {
+    id: u32,
+    text: String,
+}
+
 pub fn run(data: &[u8]) {
+    damaged(data);
+    any(data);
+}
+
+/// Reads the input as options, two damages, and a text.
+fn damaged(data: &[u8]) {
+    let Some((&[flags, at, bits, other_at, other_bits], text)) = data.split_first_chunk() else {
+        return;
+    };
+    let memo = Memo { id: u32::from(at), text: String::from_utf8_lossy(text).into_owned() };
+    let mut options = FrameOptions::new().named(flags & 1 != 0).checksum(flags & 2 != 0);
+    if flags & 4 != 0 {
+        options = options.correlation(Correlation { client: 1, request: u64::from(bits) });
+    }
+    let mut bytes = Vec::new();
+    options.write(&memo, &mut bytes).expect("a memo can be written");
+    for (at, bits) in [(at, bits), (other_at, other_bits)] {
+        if let Some(byte) = bytes.get_mut(usize::from(at)) {
+            *byte ^= bits;
+        }
+    }
+    arrives(&bytes);
+}
+
+fn arrives(bytes: &[u8]) {
+    let frame = Frame::parse(bytes);
+    // The one opens whatever object it names, the other waits for more.
+    if frame.as_ref().is_ok_and(|frame| frame.reference || frame.fragment.is_some()) {
+        return;
+    }
+    let expected = frame.as_ref().ok().and_then(|frame| frame.decode::<Memo>().ok());
+    let (mut sender, receiver) = transport::memory(1, bytes.len());
+    sender.send_frame(bytes, 0, Wait::Never).expect("there is room");
+    let received = Receiver::<Memo, _>::new(receiver).try_receive().ok().flatten();
+    assert_eq!(received, expected);
+
+    let (mut sender, receiver) = transport::memory(1, bytes.len());
+    sender.send_frame(bytes, 0, Wait::Never).expect("there is room");
+    let nobody = |_| Err::<transport::MemorySender, _>(TransportError::Closed);
+    let mut server = Server::<Memo, Memo, _, _>::new(receiver, nobody);
+    let request = server.receive(Wait::Never).ok().flatten();
+    let request = request.map(|(memo, to)| (memo, to.client()));
+    let client =
+        frame.ok().and_then(|frame| frame.correlation).map(|correlation| correlation.client);
+    assert_eq!(request, expected.zip(client));
+}
+
+fn any(data: &[u8]) {
     let Ok((frame, rest)) = Frame::parse_prefix(data) else {
         return;
     };
