@@ -196,6 +196,27 @@ fn stat_of_nothing_is_not_found() {
 }
 
 #[test]
+fn wrong_usage_is_told_in_json_to_who_asks_for_json() {
+    let wrong = |arguments: &[&str]| -> Value {
+        let run = pipc(arguments).status(2);
+        assert!(run.stdout.is_empty());
+        let told: Value = serde_json::from_str(&run.stderr).unwrap();
+        assert_eq!(told["schema"], json!(1));
+        assert_eq!(told["error"]["status"], json!(2));
+        told["error"]["message"].clone()
+    };
+    assert_eq!(
+        wrong(&["--json", "stat", "a/b"]),
+        "invalid value 'a/b' for '<NAME>...': \"a/b\" is not a name: byte 1 is a slash, which may stand at \
+         the start alone"
+    );
+    assert!(wrong(&["sem", "--json", "nonsense"]).as_str().unwrap().contains("'nonsense'"));
+    assert!(wrong(&["--json"]).as_str().unwrap().starts_with("'pipc' requires a subcommand"));
+    let run = pipc(&["stat", "a/b"]).status(2);
+    assert!(run.stderr.starts_with("error: "), "{}", run.stderr);
+}
+
+#[test]
 fn there_are_no_colours_unless_there_is_a_terminal() {
     for value in [None, Some("1")] {
         let mut command = crate::support::command(&["ls"]);
