@@ -12,6 +12,8 @@ use testutil::names::unique;
 use testutil::watchdog::watchdog;
 
 const MESSAGES: [&[u8]; 3] = [b"first", b"second", b"third"];
+/// As long as those that are copied beside the index of an spsc ring in several lines.
+const LONG: [&[u8]; 3] = [&[1; 100], &[2; 150], &[3; 208]];
 
 /// What comes before and after what is stepped through.
 fn mark() {
@@ -27,6 +29,10 @@ pub(crate) fn stepped(arguments: &[String]) {
         "spsc send" => {
             let mut sender = spsc::Sender::open(ring).unwrap();
             Box::new(move |i| sender.send(MESSAGES[i]).unwrap())
+        }
+        "spsc send long" => {
+            let mut sender = spsc::Sender::open(ring).unwrap();
+            Box::new(move |i| sender.send(LONG[i]).unwrap())
         }
         "spsc receive" => {
             let mut receiver = spsc::Receiver::open(ring).unwrap();
@@ -158,22 +164,51 @@ fn texts(received: &[Vec<u8>]) -> Vec<&[u8]> {
 /// Whether the second message arrived: the others have to, in order.
 fn second_arrived(received: &[Vec<u8>], expected: &[&[u8]]) -> bool {
     let arrived = received.len() == expected.len();
-    let kept: Vec<&[u8]> =
-        expected.iter().copied().filter(|text| arrived || *text != MESSAGES[1]).collect();
+    let kept = |text: &&[u8]| arrived || *text != MESSAGES[1] && *text != LONG[1];
+    let kept: Vec<&[u8]> = expected.iter().copied().filter(kept).collect();
     assert_eq!(texts(received), kept);
     arrived
 }
 
-#[test]
-fn an_spsc_sender_killed_at_any_instruction_has_sent_all_or_nothing() {
-    kill_everywhere("spsc send", |ring, kill| {
+fn kill_an_spsc_sender(what: &str, messages: &[&[u8]; 3]) {
+    kill_everywhere(what, |ring, kill| {
         let mut receiver = spsc::Receiver::create(ring, 4096).unwrap();
         if !kill(ring) {
             return None;
         }
-        spsc::Sender::open(ring).unwrap().send(MESSAGES[2]).unwrap();
+        spsc::Sender::open(ring).unwrap().send(messages[2]).unwrap();
         let received: Vec<_> = std::iter::from_fn(|| receiver.try_receive_vec().unwrap()).collect();
-        Some(second_arrived(&received, &MESSAGES))
+        Some(second_arrived(&received, messages))
+    });
+}
+
+#[test]
+fn an_spsc_sender_killed_at_any_instruction_has_sent_all_or_nothing() {
+    kill_an_spsc_sender("spsc send", &MESSAGES);
+}
+
+#[test]
+fn an_spsc_sender_killed_at_any_instruction_of_a_copy_in_several_lines_has_sent_all_or_nothing() {
+    kill_an_spsc_sender("spsc send long", &LONG);
+}
+
+/// The receiver follows closely, so that it takes each message by the copy beside the index.
+#[test]
+fn what_an_spsc_sender_left_half_copied_is_not_taken_for_the_next_message() {
+    kill_everywhere("spsc send long", |ring, kill| {
+        let mut receiver = spsc::Receiver::create(ring, 4096).unwrap();
+        if !kill(ring) {
+            return None;
+        }
+        assert_eq!(receiver.receive_vec().unwrap(), LONG[0]);
+        let second = receiver.try_receive_vec().unwrap();
+        assert!(second.as_deref().is_none_or(|second| second == LONG[1]));
+        let mut sender = spsc::Sender::open(ring).unwrap();
+        for message in LONG {
+            sender.send(message).unwrap();
+            assert_eq!(receiver.receive_vec().unwrap(), message);
+        }
+        Some(second.is_some())
     });
 }
 
