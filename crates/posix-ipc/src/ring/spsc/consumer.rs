@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::producer::{REWIND, record_size};
 use super::record::{DATA, Head};
-use super::shared::{BEGINNING, End, LATEST, LONGEST, Shared, corrupt, offset};
+use super::shared::{BEGINNING, End, LONGEST, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
@@ -162,10 +162,7 @@ impl Consumer {
             }
             None => {
                 let buffer = &mut self.beginning;
-                let len = match publication.read(self.head, tail, buffer) {
-                    Some(len) => len,
-                    None => publication.read_long(self.head, tail, buffer)?,
-                };
+                let len = publication.read_any(self.head, tail, buffer)?;
                 (len, len)
             }
         };
@@ -257,12 +254,7 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn take_awaited(&mut self, tail: u64, buffer: &mut [u8]) -> Option<usize> {
         let header = self.shared.header();
-        let publication = &header.tail.0;
-        let len = match publication.read(self.head, tail, buffer) {
-            Some(len) => len,
-            None if self.len > LATEST => publication.read_long(self.head, tail, buffer)?,
-            None => return None,
-        };
+        let len = header.tail.0.read_any(self.head, tail, buffer)?;
         header.taken.0.store(tail, Ordering::Release);
         (self.head, self.tail, self.len) = (tail, tail, len);
         self.is_single = true;

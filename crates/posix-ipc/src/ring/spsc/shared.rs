@@ -204,6 +204,19 @@ impl Publication {
         (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
     }
 
+    /// As `read`, of a message of up to `LONGEST` bytes.
+    #[inline(always)]
+    pub(crate) fn read_any(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
+        let size = end.wrapping_sub(start);
+        if size <= record_size(LATEST) {
+            self.read(start, end, buffer)
+        } else if size <= record_size(LONGEST) {
+            self.read_long(start, end, buffer)
+        } else {
+            None
+        }
+    }
+
     /// As `read`, of a message of more than `LATEST` bytes.
     pub(crate) fn read_long(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
         let latest = self.latest.load(Ordering::Acquire);
