@@ -101,10 +101,6 @@ mod system {
         pub(crate) const TWO: usize = Self::FIRST + FurtherLine::LEN;
         const LINES: usize = 3;
 
-        fn first(&self) -> NonNull<u8> {
-            NonNull::from(&self.first).cast()
-        }
-
         #[inline(always)]
         pub(crate) fn second(&self) -> &FurtherLine {
             let [second, ..] = &self.further;
@@ -120,9 +116,7 @@ mod system {
         /// Copies in what belongs into the first line.
         #[inline(always)]
         pub(crate) fn write_first(&self, bytes: &[u8]) {
-            let Some(bytes) = bytes.get(..bytes.len().min(Self::FIRST)) else { return };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::to_shared(bytes, self.first()) };
+            write_words(&self.first, bytes);
         }
 
         /// The words of the first line, for those who go word by word.
@@ -140,10 +134,10 @@ mod system {
             let most = bytes.len().min(Self::TWO);
             let Some(bytes) = bytes.get_mut(..most) else { return };
             match bytes.split_first_chunk_mut::<{ Self::FIRST }>() {
-                None => self.read_first(bytes),
+                None => read_words(&self.first, bytes),
                 Some((first, rest)) => {
-                    self.read_first(first);
-                    self.second().read(rest);
+                    read_words(&self.first, first);
+                    read_words(&self.second().part, rest);
                 }
             }
         }
@@ -151,20 +145,10 @@ mod system {
         /// Copies out as much as `bytes` takes.
         pub(crate) fn read(&self, bytes: &mut [u8]) {
             let (first, rest) = bytes.split_at_mut(bytes.len().min(Self::FIRST));
-            self.read_first(first);
+            read_words(&self.first, first);
             for (line, part) in self.further.iter().zip(rest.chunks_mut(FurtherLine::LEN)) {
-                line.read(part);
+                read_words(&line.part, part);
             }
-        }
-
-        #[inline(always)]
-        fn read_first(&self, bytes: &mut [u8]) {
-            let most = bytes.len().min(Self::FIRST);
-            let Some(bytes) = bytes.get_mut(..most) else { return };
-            // SAFETY: `from_shared` writes initialised bytes only.
-            let bytes = unsafe { copy::as_uninit(bytes) };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::from_shared(self.first(), bytes) };
         }
     }
 
@@ -172,29 +156,11 @@ mod system {
         /// Bytes of a message that it has room for.
         const LEN: usize = 56;
 
-        fn part(&self) -> NonNull<u8> {
-            NonNull::from(&self.part).cast()
-        }
-
         /// Copies in what belongs into the line at `index` of a message.
         #[inline(always)]
         pub(crate) fn write(&self, index: usize, message: &[u8]) {
             let start = Short::FIRST + index * Self::LEN;
-            let end = message.len().min(start + Self::LEN);
-            let Some(part) = message.get(start..end) else { return };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::to_shared(part, self.part()) };
-        }
-
-        /// Copies out as much as `bytes` takes.
-        #[inline(always)]
-        fn read(&self, bytes: &mut [u8]) {
-            let most = bytes.len().min(Self::LEN);
-            let Some(bytes) = bytes.get_mut(..most) else { return };
-            // SAFETY: `from_shared` writes initialised bytes only.
-            let bytes = unsafe { copy::as_uninit(bytes) };
-            // SAFETY: the array has at least as many bytes, which are atomics and mapped.
-            unsafe { copy::from_shared(self.part(), bytes) };
+            write_words(&self.part, message.get(start..).unwrap_or_default());
         }
 
         /// Fetches it, to be read soon.
@@ -202,6 +168,26 @@ mod system {
         pub(crate) fn expect(&self) {
             fetch(std::ptr::from_ref(&self.end));
         }
+    }
+
+    /// Copies in; what does not fit is left out.
+    #[inline(always)]
+    fn write_words(words: &[AtomicU64], bytes: &[u8]) {
+        let Some(bytes) = bytes.get(..bytes.len().min(size_of_val(words))) else { return };
+        // SAFETY: the words have at least as many bytes, and are mapped while they are borrowed; they are
+        // atomics, so that other processes may access them meanwhile.
+        unsafe { copy::to_shared(bytes, NonNull::from(words).cast()) };
+    }
+
+    /// Copies out as much as `bytes` takes, and no more than there is.
+    #[inline(always)]
+    fn read_words(words: &[AtomicU64], bytes: &mut [u8]) {
+        let most = bytes.len().min(size_of_val(words));
+        let Some(bytes) = bytes.get_mut(..most) else { return };
+        // SAFETY: `from_shared` writes initialised bytes only.
+        let bytes = unsafe { copy::as_uninit(bytes) };
+        // SAFETY: as for `write_words`.
+        unsafe { copy::from_shared(NonNull::from(words).cast(), bytes) };
     }
 
     /// The data of a ring.

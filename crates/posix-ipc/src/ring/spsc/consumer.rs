@@ -162,7 +162,7 @@ impl Consumer {
             }
             None => {
                 let buffer = &mut self.beginning;
-                let len = publication.read_any(self.head, tail, buffer)?;
+                let len = publication.read(self.head, tail, buffer)?;
                 (len, len)
             }
         };
@@ -254,7 +254,7 @@ impl Consumer {
     #[inline(always)]
     pub(crate) fn take_awaited(&mut self, tail: u64, buffer: &mut [u8]) -> Option<usize> {
         let header = self.shared.header();
-        let len = header.tail.0.read_any(self.head, tail, buffer)?;
+        let len = header.tail.0.read(self.head, tail, buffer)?;
         header.taken.0.store(tail, Ordering::Release);
         (self.head, self.tail, self.len) = (tail, tail, len);
         self.is_single = true;

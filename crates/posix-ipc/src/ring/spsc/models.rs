@@ -122,7 +122,7 @@ fn a_copy_in_three_lines_is_read_whole_or_not_at_all() {
         });
         for (start, byte) in [(0, 1), (40, 2)] {
             let mut buffer = [0; 32];
-            if publication.read_long(start, start + 40, &mut buffer).is_some() {
+            if publication.read(start, start + 40, &mut buffer).is_some() {
                 assert_eq!(buffer, [byte; 32]);
             }
         }

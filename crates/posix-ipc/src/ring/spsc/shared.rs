@@ -180,59 +180,42 @@ impl Publication {
         if ahead.wrapping_sub(1) < capacity { restart } else { position }
     }
 
-    /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here and has up to
-    /// `LATEST` bytes, and gives its length.
+    /// Copies the message of the record from `start` to `end` into `buffer`, if it stands here,
+    /// and gives its length.
     ///
     /// It is no more to be trusted than the record itself.
     #[inline(always)]
     pub(crate) fn read(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
+        let size = end.wrapping_sub(start);
+        if size > record_size(LONGEST) {
+            return None;
+        }
         let latest = self.latest.load(Ordering::Acquire);
         // Of another record it leaves more than any length.
         let len = latest ^ tag(start, 0);
-        if len > LATEST as u64 {
+        if len > LONGEST as u64 || record_size(len as usize) != size {
             return None;
         }
         let len = len as usize;
-        if record_size(len) != end.wrapping_sub(start) {
-            return None;
-        }
-        self.copy.read_two(buffer.get_mut(..len)?);
-        fence(Ordering::Acquire);
-        // The second line was finished before `latest` said so: it is whole if it is still the same.
-        let is_whole =
-            len <= Short::FIRST || self.copy.second().end.load(Ordering::Relaxed) == latest;
-        (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
-    }
-
-    /// As `read`, of a message of up to `LONGEST` bytes.
-    #[inline(always)]
-    pub(crate) fn read_any(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
-        let size = end.wrapping_sub(start);
-        if size <= record_size(LATEST) {
-            self.read(start, end, buffer)
-        } else if size <= record_size(LONGEST) {
-            self.read_long(start, end, buffer)
+        let bytes = buffer.get_mut(..len)?;
+        // The further lines were finished before `latest` said so: they are whole if they are still the same.
+        let are_whole = if len <= LATEST {
+            self.copy.read_two(bytes);
+            fence(Ordering::Acquire);
+            len <= Short::FIRST || self.copy.second().end.load(Ordering::Relaxed) == latest
         } else {
-            None
-        }
+            self.read_further(bytes, latest)
+        };
+        (are_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
     }
 
-    /// As `read`, of a message of more than `LATEST` bytes.
-    pub(crate) fn read_long(&self, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
-        let latest = self.latest.load(Ordering::Acquire);
-        let len = latest ^ tag(start, 0);
-        if len <= LATEST as u64 || len > LONGEST as u64 {
-            return None;
-        }
-        let len = len as usize;
-        if record_size(len) != end.wrapping_sub(start) {
-            return None;
-        }
-        self.copy.read(buffer.get_mut(..len)?);
+    /// Copies what has more than `LATEST` bytes; whether all of its lines but the first have the tag.
+    #[inline(never)]
+    fn read_further(&self, bytes: &mut [u8], tag: u64) -> bool {
+        self.copy.read(bytes);
         fence(Ordering::Acquire);
-        let mut further = self.copy.further(len).iter();
-        let is_whole = further.all(|line| line.end.load(Ordering::Relaxed) == latest);
-        (is_whole && self.latest.load(Ordering::Relaxed) == latest).then_some(len)
+        let mut further = self.copy.further(bytes.len()).iter();
+        further.all(|line| line.end.load(Ordering::Relaxed) == tag)
     }
 
     /// The head of the record at `start` and, in `beginning`, the first words of its message, if they
@@ -450,36 +433,29 @@ mod tests {
         }
     }
 
-    fn read(publication: &Publication, start: u64, end: u64, buffer: &mut [u8]) -> Option<usize> {
-        let short = publication.read(start, end, buffer);
-        let long = publication.read_long(start, end, buffer);
-        assert!(short.is_none() || long.is_none());
-        short.or(long)
-    }
-
     #[test]
     fn a_copy_serves_the_record_that_it_is_of_alone() {
         let publication = Publication::default();
         let mut buffer = [0; LONGEST];
         for (start, end) in [(0, 8), (0, 16), (u64::MAX << 3, 0)] {
-            assert_eq!(read(&publication, start, end, &mut buffer), None, "nothing was kept");
+            assert_eq!(publication.read(start, end, &mut buffer), None, "nothing was kept");
         }
         for len in 0..=LONGEST {
             let message: Vec<u8> = (0..len as u8).map(|byte| byte ^ 0x5a).collect();
             let (start, end) = (1024, 1024 + record_size(len));
             keep(&publication, start, &message);
-            assert_eq!(read(&publication, start, end, &mut buffer), Some(len));
+            assert_eq!(publication.read(start, end, &mut buffer), Some(len));
             assert_eq!(buffer[..len], message);
             let others = [(start, end + 8), (start, end + 1), (start + 8, end + 8), (0, end)];
             for (start, end) in others {
-                let found = read(&publication, start, end, &mut buffer);
+                let found = publication.read(start, end, &mut buffer);
                 assert_eq!(found, None, "{len} {start} {end}");
             }
             if let Some(short) = len.checked_sub(1) {
-                assert_eq!(read(&publication, start, end, &mut buffer[..short]), None);
+                assert_eq!(publication.read(start, end, &mut buffer[..short]), None);
             }
             publication.forget();
-            assert_eq!(read(&publication, start, end, &mut buffer), None);
+            assert_eq!(publication.read(start, end, &mut buffer), None);
         }
     }
 
@@ -493,11 +469,11 @@ mod tests {
                 keep(&publication, 0, &message);
                 let before = line.end.load(Ordering::Relaxed);
                 keep(&publication, record, &message);
-                assert_eq!(read(&publication, record, 2 * record, &mut buffer), Some(len));
+                assert_eq!(publication.read(record, 2 * record, &mut buffer), Some(len));
                 line.end.store(before, Ordering::Relaxed);
-                assert_eq!(read(&publication, record, 2 * record, &mut buffer), None);
+                assert_eq!(publication.read(record, 2 * record, &mut buffer), None);
                 keep(&publication, 0, &message[..Short::FIRST]);
-                let first = read(&publication, 0, record_size(Short::FIRST), &mut buffer);
+                let first = publication.read(0, record_size(Short::FIRST), &mut buffer);
                 assert_eq!(first, Some(Short::FIRST), "it needs one line");
             }
         }
