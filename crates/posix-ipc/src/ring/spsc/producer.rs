@@ -243,10 +243,6 @@ impl Producer {
             // Nobody but the sender touches the record in a dialogue: its line is fetched now,
             // so that the next message does not wait for it.
             region.expect_write(tail.wrapping_add(64));
-        } else if is_dialogue && message.len() <= LONGEST {
-            for offset in (64..record_size(message.len()) + 64).step_by(64) {
-                region.expect_write(tail.wrapping_add(offset));
-            }
         }
         self.pass(room, tail);
     }
