@@ -113,9 +113,11 @@ impl Traced {
     /// Traces the thread that the role runs on, the youngest; `None` where that is not allowed.
     fn seize(process: u32) -> Option<Self> {
         let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+        let process = process as libc::pid_t;
+        // Younger threads have higher numbers, until the numbers begin anew.
         let pid = threads
             .filter_map(|thread| thread.ok()?.file_name().to_str()?.parse::<libc::pid_t>().ok())
-            .max()?;
+            .max_by_key(|thread| (*thread < process, *thread))?;
         let options = libc::PTRACE_O_EXITKILL as *mut libc::c_void;
         // SAFETY: traces a thread of our own child; no memory is passed.
         let seized = unsafe { libc::ptrace(libc::PTRACE_SEIZE, pid, 0, options) };
