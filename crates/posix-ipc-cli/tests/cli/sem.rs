@@ -1,7 +1,7 @@
 //! `sem`.
 
 use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use posix_ipc::Semaphore;
 use rustix::process::Signal;
@@ -199,25 +199,33 @@ fn a_signal_while_wait_holds_some_units_gives_them_back() {
 #[test]
 fn run_passes_an_interrupt_on_once_whether_it_was_sent_or_typed() {
     require!(Terminal::works(), "tmux is not installed");
-    let name = semaphore("cli-sem-run-typed", "1");
+    let traces = Command::new("strace").arg("true").output();
+    let traces = traces.is_ok_and(|output| output.status.success());
+    require!(traces, "strace cannot trace here: apt-get install strace");
+    let name = semaphore("cli-sem-run-typed", "3");
     // Sent to pipc alone, although there is a terminal; what ends it comes after any second one.
     let body = "n=0; trap 'n=$((n+1)); echo got $n; kill -TERM $PPID' INT
         trap 'echo total $n; exit 9' TERM; echo ready; FIRST; while :; do sleep 0.05; done";
-    let run = |label, first, input| {
+    let run_by = |label, before, first, input| {
         let script = format!(
-            "$PIPC sem run '{}' -- bash -c \"{}\" {input}; echo status $?; read x",
+            "{before} $PIPC sem run '{}' -- bash -c \"{}\" {input}; echo status $?; read x",
             &*name,
             body.replace("FIRST", first).replace('$', "\\$")
         );
         Terminal::start(label, &script)
     };
+    let run = |label, first, input| run_by(label, "", first, input);
     let sent = run("sent", "kill -INT $PPID", "");
     assert!(sent.expect("status 9").contains("total 1"));
-    for (label, input) in [("typed", ""), ("typed-elsewhere", "< /dev/null")] {
-        let typed = run(label, ":", input);
+    // Typed before pipc has come to anything since it started the command.
+    let slow = "strace -o /dev/null -e inject=rt_sigprocmask:delay_enter=200000";
+    let early = run_by("typed-early", slow, ":", "");
+    let typed = [run("typed", ":", ""), run("typed-elsewhere", ":", "< /dev/null"), early];
+    for typed in typed {
         typed.expect("ready");
         typed.key("C-c");
-        assert!(typed.expect("status 9").contains("total 1"), "{label}");
+        let screen = typed.expect("status 9");
+        assert!(screen.contains("total 1"), "{screen}");
     }
-    assert_eq!(value(&name), "1");
+    assert_eq!(value(&name), "3");
 }

@@ -6,11 +6,12 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::Instant;
 
-use nix::sys::signal::{SigSet, Signal as Blocked};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use posix_ipc::{Cleanup, OpenMode, Semaphore};
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::iterator::SignalsInfo;
+use signal_hook::iterator::exfiltrator::WithOrigin;
+use signal_hook::low_level::siginfo::Cause;
 
 use super::take::{Caught, Taken, take};
 use super::{end_by, none_free};
@@ -19,8 +20,6 @@ use crate::exit::{Failure, Outcome};
 
 /// What ends a process that does not handle it, and is passed on to the command.
 const SIGNALS: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
-/// What the kernel calls the origin of a signal that was typed: `SI_KERNEL`.
-const FROM_KERNEL: i32 = 0x80;
 
 pub(super) fn run(args: &SemRunArgs) -> Outcome {
     let semaphore = match args.create {
@@ -33,18 +32,19 @@ pub(super) fn run(args: &SemRunArgs) -> Outcome {
     };
     // Caught from before the unit is taken, so that none can end us while we hold it.
     let caught = Caught::new(&SIGNALS)?;
+    let signals = SignalsInfo::<WithOrigin>::new(SIGNALS).map_err(Failure::io("catch signals"))?;
     let deadline = args.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     match take(&semaphore, deadline, &caught)? {
         Taken::Yes => {}
         Taken::TimedOut => return Err(none_free(&args.name)),
         Taken::Signal(signal) => return Err(end_by(signal)),
     }
-    let result = run_command(args, &caught);
+    let result = run_command(args, signals);
     semaphore.post()?;
     Err(Failure::Child(status(result?)))
 }
 
-fn run_command(args: &SemRunArgs, caught: &Caught) -> Outcome<ExitStatus> {
+fn run_command(args: &SemRunArgs, signals: SignalsInfo<WithOrigin>) -> Outcome<ExitStatus> {
     let Some((program, arguments)) = args.command.split_first() else {
         return Err(Failure::usage("there is no command to run"));
     };
@@ -53,34 +53,22 @@ fn run_command(args: &SemRunArgs, caught: &Caught) -> Outcome<ExitStatus> {
         eprintln!("pipc: cannot run {}: {error}", program.display());
         Failure::Child(status)
     })?;
-    let result = pass_signals_on(pid(&child), caught);
-    let status = wait(&mut child);
-    result.and(status)
+    pass_signals_on(pid(&child), signals);
+    wait(&mut child)
 }
 
-/// Passes what comes from now on to the command, as long as this process lives.
+/// Passes what has come since the unit was taken, and comes from now on, to the command.
 ///
-/// What is typed at a terminal goes to the command by itself, as it is in the same group.
-fn pass_signals_on(pid: Option<Pid>, caught: &Caught) -> Outcome {
-    let failed = |errno: nix::Error| Failure::io("wait for signals")(errno.into());
-    // Blocked only now, since the command would inherit that.
-    let signals = SIGNALS.iter().filter_map(|&signal| Blocked::try_from(signal).ok());
-    let signals: SigSet = signals.collect();
-    signals.thread_block().map_err(failed)?;
-    let signals = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).map_err(failed)?;
-    // One that came between the unit and the command was seen by nobody else.
-    if let Some(signal) = caught.last() {
-        pass_on(pid, signal);
-    }
+/// What is typed at a terminal comes from the kernel, and goes to the command by itself, as it is
+/// in the same group.
+fn pass_signals_on(pid: Option<Pid>, mut signals: SignalsInfo<WithOrigin>) {
     thread::spawn(move || {
-        while let Ok(info) = signals.read_signal() {
-            let info = info.filter(|info| info.ssi_code != FROM_KERNEL);
-            if let Some(Ok(signal)) = info.map(|info| i32::try_from(info.ssi_signo)) {
-                pass_on(pid, signal);
+        for origin in &mut signals {
+            if !matches!(origin.cause, Cause::Kernel) {
+                pass_on(pid, origin.signal);
             }
         }
     });
-    Ok(())
 }
 
 fn wait(child: &mut Child) -> Outcome<ExitStatus> {
