@@ -13,6 +13,7 @@ mod mpmc;
 mod notified;
 mod python;
 mod spsc;
+mod spsc_copies;
 mod stepped;
 mod wait_any;
 
