@@ -74,13 +74,16 @@ fn one_way(pair: &mut Pair, size: usize, duration: Duration) -> Outcome<f64> {
     let mut answer = Vec::with_capacity(size);
     let started = Instant::now();
     let mut sent = 0u64;
-    while started.elapsed() < duration {
+    loop {
         for _ in 0..BATCH {
             if let Some(place) = message.get_mut(8..16) {
                 place.copy_from_slice(&sent.to_ne_bytes());
             }
             pair.link.send(&message)?;
             sent += 1;
+        }
+        if started.elapsed() >= duration {
+            break;
         }
     }
     message.fill(TELL);
@@ -101,13 +104,16 @@ fn pairs(duration: Duration) -> Outcome<f64> {
     let semaphore = Semaphore::create(name, 0)?;
     let started = Instant::now();
     let mut done = 0u64;
-    while started.elapsed() < duration {
+    loop {
         for _ in 0..BATCH {
             semaphore.post()?;
             if !semaphore.try_wait() {
                 return Err(wrong("a unit was lost"));
             }
             done += 1;
+        }
+        if started.elapsed() >= duration {
+            break;
         }
     }
     Ok(done as f64 / started.elapsed().as_secs_f64())
@@ -143,10 +149,13 @@ fn copies(size: usize, duration: Duration) -> Outcome<Report> {
     }
     let started = Instant::now();
     let mut copied = 0u64;
-    while started.elapsed() < duration {
+    loop {
         mapping.write_at(0, &source)?;
         mapping.read_at(0, &mut target)?;
         copied += 2 * length as u64;
+        if started.elapsed() >= duration {
+            break;
+        }
     }
     let throughput = copied as f64 / started.elapsed().as_secs_f64();
     if source != target {
