@@ -131,6 +131,41 @@ impl Channel for Spsc {
     }
 }
 
+/// As `Spsc`, with a receiver that comes late, so that much is there by then.
+pub(crate) struct Late {
+    ring: Spsc,
+    is_late: bool,
+}
+
+impl Late {
+    fn with(base: &str, side: Side, capacity: usize) -> Self {
+        Self { ring: Spsc::with(base, side, capacity, true), is_late: side == Side::Child }
+    }
+
+    pub(crate) fn open(base: &str, side: Side, _: usize) -> Self {
+        Self::with(base, side, 4 << 20)
+    }
+
+    pub(crate) fn open_large(base: &str, side: Side, _: usize) -> Self {
+        Self::with(base, side, 64 << 20)
+    }
+}
+
+impl Channel for Late {
+    #[inline(always)]
+    fn send(&mut self, message: &[u8]) {
+        self.ring.send(message);
+    }
+
+    #[inline(always)]
+    fn receive(&mut self, buffer: &mut [u8]) {
+        if std::mem::take(&mut self.is_late) {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        self.ring.receive(buffer);
+    }
+}
+
 /// The same, with one publication for 8 KiB of messages.
 pub(crate) struct Batched(Spsc);
 

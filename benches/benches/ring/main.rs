@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use any::AnyOf;
 use bridge::{Bridged, never_spins};
-use channel::{Batched, Channel, InPlace, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc};
+use channel::{Batched, Channel, InPlace, Late, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc};
 use peers::IpcChannel;
 #[cfg(feature = "iceoryx2")]
 use peers::iceoryx::Iceoryx;
@@ -38,6 +38,7 @@ fn main() {
     ]);
     round_trips();
     streams();
+    large_rings();
     many_to_many();
     one_processor();
     bridge();
@@ -51,6 +52,8 @@ macro_rules! with_kind {
             "limit" => $function(Limit::open, $($argument),*),
             "spsc" => $function(Spsc::open, $($argument),*),
             "spsc default" => $function(Spsc::open_default, $($argument),*),
+            "late spsc" => $function(Late::open, $($argument),*),
+            "late spsc of 64 MiB" => $function(Late::open_large, $($argument),*),
             "spsc batched" => $function(Batched::open, $($argument),*),
             "spsc in place" => $function(InPlace::open, $($argument),*),
             "spsc never spins" => $function(never_spins, $($argument),*),
@@ -323,6 +326,16 @@ fn many_to_many() {
             .contender("mpmc", move |count| mpmc_many(count, many))
             .contender("crossbeam (threads)", move |count| threads::many(count, many))
             .target("mpmc", "crossbeam (threads)", Figure::Mean, 0.3)
+            .run();
+    }
+}
+
+/// What it costs that a ring is larger than the caches, once much of it was used.
+fn large_rings() {
+    for (label, len, count) in [("1 KiB", 1024, 400_000), ("64 KiB", 64 << 10, 16_000)] {
+        let new = Contest::new(&format!("ring/large ring {label}"), count).rounds(5);
+        contest(new, ["late spsc of 64 MiB", "late spsc"], stream, len)
+            .target("late spsc of 64 MiB", "late spsc", Figure::Mean, 2.0)
             .run();
     }
 }

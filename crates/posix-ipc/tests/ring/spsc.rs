@@ -44,6 +44,40 @@ fn a_stream_larger_than_the_ring_keeps_its_order() {
     assert_eq!(receiver.receive(&mut []), Err(ReceiveError::PeerGone));
 }
 
+/// By the exact index alone: the receiver has not said yet that it found the ring empty.
+#[test]
+fn a_sender_that_asks_how_much_is_left_can_begin_anew_as_often_as_it_likes() {
+    let (mut sender, mut receiver) = spsc::pair(1 << 20).unwrap();
+    let mut buffer = [0; 600];
+    for i in 0..1000 {
+        sender.send(&bytes(i, 600)).unwrap();
+        assert_eq!(receiver.receive(&mut buffer), Ok(600));
+        assert_eq!(buffer, *bytes(i, 600));
+        assert_eq!(sender.backlog(), Ok(0), "message {i}");
+    }
+}
+
+/// There the sender lets the receiver catch up now and then, and begins anew.
+#[test]
+fn a_stream_through_a_large_ring_keeps_its_order() {
+    let _watchdog = watchdog(120);
+    let (mut sender, mut receiver) = spsc::pair(16 << 20).unwrap();
+    let count = 6_000usize;
+    let len = |i: usize| 97 + i * 7 % 16_000;
+    let thread = std::thread::spawn(move || {
+        for i in 0..count {
+            sender.send(&vec![i as u8; len(i)]).unwrap();
+        }
+    });
+    let mut buffer = [0; 1 << 14];
+    for i in 0..count {
+        let received = receiver.receive(&mut buffer).unwrap();
+        assert!(buffer[..received] == *vec![i as u8; len(i)], "message {i}");
+    }
+    thread.join().unwrap();
+    assert_eq!(receiver.receive(&mut []), Err(ReceiveError::PeerGone));
+}
+
 #[test]
 fn a_full_ring_says_so_and_takes_more_after_one_message_was_taken() {
     let (mut sender, mut receiver) = spsc::pair(4096).unwrap();

@@ -96,6 +96,11 @@ impl Attachment {
         self.spin.served(several);
     }
 
+    /// Whether this end is to spin at all.
+    pub(crate) fn may_spin(&self) -> bool {
+        self.patience.spin
+    }
+
     /// Spins until `look` finds something.
     #[inline]
     pub(crate) fn spin<T>(&mut self, look: impl FnMut() -> Option<T>) -> Option<T> {

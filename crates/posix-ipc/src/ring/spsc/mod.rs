@@ -29,6 +29,8 @@ mod attachment;
 #[cfg(not(posix_ipc_loom))]
 mod batch;
 #[cfg(not(posix_ipc_loom))]
+mod catch_up;
+#[cfg(not(posix_ipc_loom))]
 mod grant;
 #[cfg(not(posix_ipc_loom))]
 mod options;

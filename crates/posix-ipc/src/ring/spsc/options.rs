@@ -71,7 +71,10 @@ impl<E> Options<E> {
     /// Sets the capacity in bytes of a ring that is created, rounded up to a power of two and to
     /// whole pages; 1 MiB by default. A ring that exists has to have it too.
     ///
-    /// Well above the processor's second-level cache it is fastest for messages from 1 KiB on.
+    /// For messages from 1 KiB on it is fastest well above the processor's second-level cache and within
+    /// its last one. In larger rings a sender that is faster than its receiver would fill all of it, and
+    /// every message would go through memory: from 8 MiB on, [`Sender::send`](super::Sender::send) now and
+    /// then lets the receiver catch up.
     #[must_use]
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = Some(bytes);
@@ -93,7 +96,8 @@ impl<E> Options<E> {
     ///
     /// With it, an answer of a peer on another processor takes a tenth of a microsecond, and ten
     /// without. It is off by itself while both ends share a processor. A receiver also lets short
-    /// messages come together for a few microseconds where they come as a stream.
+    /// messages come together for a few microseconds where they come as a stream, and a sender lets it
+    /// catch up in a large ring.
     #[must_use]
     pub fn spin(mut self, spin: bool) -> Self {
         self.patience.spin = spin;

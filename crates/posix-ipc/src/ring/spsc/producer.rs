@@ -27,12 +27,15 @@ pub(crate) struct Room {
     /// Bytes of its payload.
     pub(crate) len: usize,
     /// Whether the ring is begun anew with it.
-    restarts: bool,
+    pub(super) restarts: bool,
 }
 
 /// At which of the receiver's indices to look for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
+    /// As `Cheap`, after a wait for the receiver if that is worth it.
+    #[cfg_attr(posix_ipc_loom, allow(dead_code))]
+    Patient,
     /// At the one that it tells in large steps, and rarely writes.
     Cheap,
     /// Also at the exact one, whose line is taken from the receiver by the look.
@@ -78,7 +81,7 @@ impl Producer {
         Ok(Self { shared, tail, published: tail, head, looks: 0, is_dialogue: true })
     }
 
-    fn capacity(&self) -> u64 {
+    pub(super) fn capacity(&self) -> u64 {
         self.shared.region().size()
     }
 
@@ -159,8 +162,7 @@ impl Producer {
             return Ok(None);
         }
         take_line(&self.shared.header().head.0);
-        self.refresh()?;
-        self.is_dialogue = self.head == self.tail;
+        self.is_dialogue = self.is_drained()?;
         if !self.is_dialogue {
             self.looks = LOOK_EVERY;
             return Ok(None);
@@ -168,11 +170,21 @@ impl Producer {
         Ok(Some(self.tail.wrapping_sub(from_start).wrapping_add(self.capacity())))
     }
 
+    /// Looks at the index that the receiver tells in steps, and gives it.
     #[inline(always)]
-    fn refresh(&mut self) -> Result<(), Corrupt> {
+    fn refresh(&mut self) -> Result<u64, Corrupt> {
         let head = self.shared.header().head.0.load(Ordering::Acquire);
         self.head = self.check(head).ok_or_else(|| corrupt("head", offset::HEAD, head))?;
-        Ok(())
+        Ok(head)
+    }
+
+    /// Whether all was received, and the receiver has said so.
+    ///
+    /// Only then may the ring be begun anew: each time moves the positions on by up to a region, and the
+    /// index that is told in steps must not stay behind.
+    #[inline(always)]
+    pub(super) fn is_drained(&mut self) -> Result<bool, Corrupt> {
+        Ok(self.refresh()? == self.tail)
     }
 
     #[inline(always)]
@@ -279,6 +291,12 @@ impl Producer {
     #[inline]
     pub(crate) fn unpublished(&self) -> u64 {
         self.tail.wrapping_sub(self.published)
+    }
+
+    /// Has the next record look whether the ring is empty, however short ago that was done.
+    #[cfg_attr(posix_ipc_loom, allow(dead_code))]
+    pub(super) fn look_next(&mut self) {
+        self.looks = 0;
     }
 
     /// Bytes that the receiver has not taken, as far as is known.
