@@ -103,7 +103,7 @@ fn wait_until_drained(producer: &mut Producer) -> bool {
         }
         let part = time_for(left) / PART;
         if part >= NAP {
-            std::thread::sleep(part);
+            std::thread::sleep(part.min(limit - waited));
             left = producer.backlog().unwrap_or(left);
         } else {
             (0..GAP).for_each(|_| std::hint::spin_loop());
