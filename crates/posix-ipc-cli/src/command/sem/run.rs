@@ -60,7 +60,8 @@ fn run_command(args: &SemRunArgs, signals: SignalsInfo<WithOrigin>) -> Outcome<E
 /// Passes what has come since the unit was taken, and comes from now on, to the command.
 ///
 /// What is typed at a terminal comes from the kernel, and goes to the command by itself, as it is
-/// in the same group.
+/// in the same group. One that is typed between the unit and the start of the command reaches neither:
+/// it cannot be told from one that both got.
 fn pass_signals_on(pid: Option<Pid>, mut signals: SignalsInfo<WithOrigin>) {
     thread::spawn(move || {
         for origin in &mut signals {

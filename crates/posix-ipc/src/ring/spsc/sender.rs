@@ -86,11 +86,11 @@ impl Sender {
 
     /// Sends a message, waiting for room if there is none.
     ///
-    /// In a ring of 8 MiB or more it also waits every 2 MiB until all was received, if the receiver is
-    /// busy and takes 2 GB a second at least: what is sent next comes into memory that the caches still
-    /// have, which makes such streams two to three times as fast. That takes at most 50 milliseconds,
-    /// usually less than one, and is tried less and less where it was in vain. Who must never wait while
-    /// there is room sends with a deadline or tries, or [does not spin](Options::spin).
+    /// In a ring of 8 MiB or more it also waits every 2 MiB until all was received, if the receiver
+    /// takes 2 GB a second at least: what is sent next comes into memory that the caches still have,
+    /// which makes such streams up to three times as fast. It waits for at most 50 milliseconds, less and
+    /// less often where that was in vain, and not before messages of more than 1.5 MiB. Who must never
+    /// wait while there is room sends with a deadline or tries, or [does not spin](Options::spin).
     ///
     /// # Errors
     ///
