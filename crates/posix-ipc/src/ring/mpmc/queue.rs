@@ -312,6 +312,23 @@ impl Shared {
         tail.saturating_sub(head) <= slots - (slots / 8).max(1)
     }
 
+    /// Whether an eighth of the lane's slots is likely free, for spinning senders: one that goes on
+    /// with each single slot stays close behind the receivers, and takes their lines from them.
+    #[inline(always)]
+    pub(crate) fn seems_to_have_eighth_free(&self, lane: u32) -> bool {
+        let slots = 1u64 << self.slots().shift();
+        let tail = self.lane(lane).tail.0.load(Ordering::Relaxed);
+        let position = tail.wrapping_add((slots / 8).max(1) - 1);
+        let word = self.slots().slot(lane, position).state().load(Ordering::Acquire);
+        let (state, lap) = (State::of_word(word), self.lap(position));
+        match state.phase {
+            _ if state.lap != lap => state.lap > lap,
+            Phase::Free => true,
+            // The tail lags behind.
+            _ => self.has_room(lane),
+        }
+    }
+
     /// Puts a message back that was claimed for reading.
     #[cold]
     pub(crate) fn put_back(&self, ticket: Ticket) {

@@ -298,7 +298,7 @@ impl Sender {
         let lane = priority.get();
         let claim = || participant.shared.claim_free(lane, participant.seat);
         // A look takes no line from the receivers, as a claim would.
-        let seems = || participant.shared.has_room(lane).then_some(());
+        let seems = || participant.shared.seems_to_have_eighth_free(lane).then_some(());
         if participant.look(crowd, spin, sent.swap(0, Relaxed), seems).is_some() {
             if let Some(ticket) = claim()? {
                 return Ok(ticket);
