@@ -12,7 +12,8 @@ use testutil::names::unique;
 use testutil::watchdog::watchdog;
 
 const MESSAGES: [&[u8]; 3] = [b"first", b"second", b"third"];
-/// As long as those that are copied beside the index of an spsc ring in several lines.
+/// As long as those that are copied beside the index of an spsc ring in several lines, and as those whose
+/// lines a receiver of an mpmc ring marks.
 const LONG: [&[u8]; 3] = [&[1; 100], &[2; 150], &[3; 208]];
 
 /// What comes before and after what is stepped through.
@@ -24,7 +25,7 @@ fn mark() {
 /// Does what it is told to: the first time as usual, the second time between two marks.
 pub(crate) fn stepped(arguments: &[String]) {
     let [what, ring] = arguments else { panic!("two arguments") };
-    let mut buffer = [0; 16];
+    let mut buffer = [0; 256];
     let mut act: Box<dyn FnMut(usize)> = match &**what {
         "spsc send" => {
             let mut sender = spsc::Sender::open(ring).unwrap();
@@ -250,12 +251,12 @@ fn an_mpmc_sender_killed_at_any_instruction_has_sent_all_or_is_skipped() {
 
 /// Kills who takes the second of three messages in the way that `what` names; gives whether it
 /// could, and how often one was delivered again.
-fn kill_an_mpmc_receiver(what: &str) -> (bool, u64) {
+fn kill_an_mpmc_receiver(what: &str, messages: [&[u8]; 3]) -> (bool, u64) {
     let halves = Cell::new(0);
     let traced = kill_everywhere(what, |ring, kill| {
         let options = mpmc::Sender::options().mode(OpenMode::CreateNew).cleanup(Cleanup::Creator);
-        let sender = options.capacity(4).message_size(16).open(ring).unwrap();
-        MESSAGES.iter().for_each(|text| sender.send(text, 0).unwrap());
+        let sender = options.capacity(4).message_size(208).open(ring).unwrap();
+        messages.iter().for_each(|text| sender.send(text, 0).unwrap());
         if !kill(ring) {
             return None;
         }
@@ -263,7 +264,7 @@ fn kill_an_mpmc_receiver(what: &str) -> (bool, u64) {
         let receiver = mpmc::Receiver::open(ring).unwrap();
         let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
         let received: Vec<_> = std::iter::from_fn(next).collect();
-        let arrived = second_arrived(&received, &MESSAGES[1..]);
+        let arrived = second_arrived(&received, &messages[1..]);
         let again = receiver.incidents().redelivered;
         assert!(again <= u64::from(arrived), "{again} redelivered, arrived: {arrived}");
         halves.set(halves.get() + again);
@@ -275,12 +276,14 @@ fn kill_an_mpmc_receiver(what: &str) -> (bool, u64) {
 
 #[test]
 fn an_mpmc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_taken() {
-    let (_, halves) = kill_an_mpmc_receiver("mpmc receive");
+    let (_, halves) = kill_an_mpmc_receiver("mpmc receive", MESSAGES);
     assert_eq!(halves, 0, "a short message is taken by one instruction, after it was read");
 }
 
 #[test]
 fn what_an_mpmc_receiver_killed_at_any_instruction_had_in_hand_is_delivered_again() {
-    let (traced, halves) = kill_an_mpmc_receiver("mpmc peek");
-    assert!(!traced || halves > 0);
+    for (what, messages) in [("mpmc peek", MESSAGES), ("mpmc receive", LONG)] {
+        let (traced, halves) = kill_an_mpmc_receiver(what, messages);
+        assert!(!traced || halves > 0, "{what}");
+    }
 }

@@ -9,7 +9,7 @@ use loom::thread;
 
 use super::queue::{Found, Ticket};
 use super::shared::{Event, Header, Shared};
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use crate::deadline::Deadline;
 use crate::ring::error::Corrupt;
 use crate::ring::memory::Memory;
@@ -58,10 +58,15 @@ fn claim_full(shared: &Shared, owner: u32) -> Ticket {
     }
 }
 
-/// Copies a message before it takes it.
-fn try_copy(shared: &Shared) -> Result<Option<u64>, Corrupt> {
-    Ok(match shared.copy_full(0, |slot| Some(slot.copy_word()))? {
-        Found::Taken(ticket, word) => {
+/// Copies a message before it takes it, and marks its slot if there is a marker.
+fn try_copy(shared: &Shared, marker: Option<u32>) -> Result<Option<u64>, Corrupt> {
+    let mut word = 0;
+    let copy = |slot: Slot<'_>| {
+        word = slot.copy_word();
+        Some(size_of::<u64>())
+    };
+    Ok(match shared.copy_full(0, marker, copy)? {
+        Found::Taken(ticket, _) => {
             shared.freed(ticket);
             Some(word)
         }
@@ -70,10 +75,10 @@ fn try_copy(shared: &Shared) -> Result<Option<u64>, Corrupt> {
     })
 }
 
-fn receive_copy(shared: &Shared) -> u64 {
-    match try_copy(shared).unwrap() {
+fn receive_copy(shared: &Shared, marker: Option<u32>) -> u64 {
+    match try_copy(shared, marker).unwrap() {
         Some(word) => word,
-        None => sleep(&shared.header().not_empty, || try_copy(shared)),
+        None => sleep(&shared.header().not_empty, || try_copy(shared, marker)),
     }
 }
 
@@ -266,8 +271,8 @@ fn copies_are_whole_and_make_room_in_a_lane_that_wraps() {
         let shared = ring(1);
         let sending = shared.clone();
         let sender = thread::spawn(move || (1..=3).for_each(|word| send(&sending, 0, word)));
-        for word in 1..=3 {
-            assert_eq!(receive_copy(&shared), word);
+        for (word, marker) in [(1, None), (2, Some(1)), (3, None)] {
+            assert_eq!(receive_copy(&shared, marker), word);
         }
         sender.join().unwrap();
     });
@@ -278,7 +283,21 @@ fn who_copies_and_who_claims_get_each_message_once() {
     model(2, || {
         let shared = ring(1);
         let (copying, claiming) = (shared.clone(), shared.clone());
-        let copier = thread::spawn(move || receive_copy(&copying));
+        let copier = thread::spawn(move || receive_copy(&copying, None));
+        let claimant = thread::spawn(move || receive(&claiming, 2));
+        (1..=2).for_each(|word| send(&shared, 0, word));
+        let mut words = [copier.join().unwrap(), claimant.join().unwrap()];
+        words.sort_unstable();
+        assert_eq!(words, [1, 2]);
+    });
+}
+
+#[test]
+fn who_marks_what_it_copies_and_who_claims_get_each_message_once() {
+    model(2, || {
+        let shared = ring(1);
+        let (copying, claiming) = (shared.clone(), shared.clone());
+        let copier = thread::spawn(move || receive_copy(&copying, Some(1)));
         let claimant = thread::spawn(move || receive(&claiming, 2));
         (1..=2).for_each(|word| send(&shared, 0, word));
         let mut words = [copier.join().unwrap(), claimant.join().unwrap()];
@@ -293,10 +312,10 @@ fn two_who_copy_never_get_what_a_sender_of_the_next_lap_writes_meanwhile() {
         let shared = ring(1);
         (1..=2).for_each(|word| send(&shared, 0, word));
         let copying = shared.clone();
-        let copier = thread::spawn(move || receive_copy(&copying));
+        let copier = thread::spawn(move || receive_copy(&copying, Some(1)));
         let sending = shared.clone();
         let sender = thread::spawn(move || send(&sending, 0, 3));
-        let mut words = vec![receive_copy(&shared), receive_copy(&shared)];
+        let mut words = vec![receive_copy(&shared, None), receive_copy(&shared, Some(2))];
         words.push(copier.join().unwrap());
         sender.join().unwrap();
         words.sort_unstable();
@@ -314,7 +333,7 @@ fn who_copies_finds_what_a_dead_receiver_had_taken() {
             let _ = dead.claim_full(0, 2).unwrap();
             dead.repair(2);
         });
-        let mut words = [receive_copy(&shared), receive_copy(&shared)];
+        let mut words = [receive_copy(&shared, None), receive_copy(&shared, Some(1))];
         death.join().unwrap();
         words.sort_unstable();
         assert_eq!(words, [1, 2]);

@@ -156,25 +156,40 @@ impl Shared {
         })
     }
 
-    /// Takes the oldest message of a lane by `copy` alone, without a claim; `copy` leaves it by
-    /// `None`.
+    /// Takes the oldest message of a lane by `copy`, which gives its length, or leaves it by `None`.
     ///
     /// What it reads counts only if the slot's state is the same afterwards, which frees it in the
-    /// same step: until then nothing is taken, and whoever dies had nothing.
+    /// same step: until then nothing is taken, and whoever dies had nothing. A slot with
+    /// [inner lines](Slot::has_inner_lines) is claimed for a `marker` in that step, which marks them before it
+    /// frees the slot.
     #[inline]
-    pub(crate) fn copy_full<T>(
+    pub(crate) fn copy_full(
         &self,
         lane: u32,
-        mut copy: impl FnMut(Slot<'_>) -> Option<T>,
-    ) -> Result<Found<T>, Corrupt> {
+        marker: Option<u32>,
+        mut copy: impl FnMut(Slot<'_>) -> Option<usize>,
+    ) -> Result<Found<usize>, Corrupt> {
         self.take_full(lane, |slot, word| {
-            let Some(copied) = copy(slot) else { return Take::Left };
-            let free = State::free(State::of_word(word).lap.wrapping_add(1)).to_word();
+            let Some(len) = copy(slot) else { return Take::Left };
+            let state = State::of_word(word);
+            let free = State::free(state.lap.wrapping_add(1)).to_word();
             // A release, so that it was read before.
-            match exchange(slot.state(), word, free) {
-                Ok(_) => Take::Taken(copied),
-                Err(_) => Take::Lost,
+            match marker {
+                Some(owner) if slot.has_inner_lines(len) => {
+                    let claimed = State { owner, phase: Phase::Reading, ..state }.to_word();
+                    if exchange(slot.state(), word, claimed).is_err() {
+                        return Take::Lost;
+                    }
+                    slot.mark_inner_lines(len);
+                    slot.state().store(free, Ordering::Release);
+                }
+                _ => {
+                    if exchange(slot.state(), word, free).is_err() {
+                        return Take::Lost;
+                    }
+                }
             }
+            Take::Taken(len)
         })
     }
 

@@ -42,6 +42,9 @@ pub struct Receiver {
     pub(super) claims: Claims,
 }
 
+/// The longest message whose lines a receiver takes from its sender: those of longer ones have left the
+/// nearest caches before they are written again.
+const MARKED_MAX: usize = 4096;
 /// The longest message that is copied before it is taken, which may be in vain.
 const COPIED_MAX: usize = 256;
 
@@ -124,9 +127,11 @@ impl Receiver {
         &self,
         buffer: &mut [u8],
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
-        let shared = &self.participant.shared;
+        let Participant { shared, seat, .. } = &*self.participant;
+        // In a dialogue nobody waits for these lines, but for the answer.
+        let marker = (self.served.load(Relaxed) > 0).then_some(*seat);
         for lane in (0..shared.slots().lanes()).rev() {
-            let copied = shared.copy_full(lane, |slot| {
+            let copied = shared.copy_full(lane, marker, |slot| {
                 let len = usize::try_from(slot.len()).ok().filter(|len| *len <= COPIED_MAX)?;
                 let buffer = buffer.get_mut(..len)?;
                 // SAFETY: `read_at` writes initialised bytes only.
@@ -408,6 +413,9 @@ impl Receiver {
         // SAFETY: `read` writes initialised bytes only.
         let buffer = unsafe { copy::as_uninit(buffer) };
         shared.slot(ticket).read_at(0, buffer);
+        if len <= MARKED_MAX && self.served.load(Relaxed) > 0 {
+            shared.slot(ticket).mark_inner_lines(len);
+        }
         self.done(ticket, len);
         Ok((len, Priority::received(ticket.lane)))
     }

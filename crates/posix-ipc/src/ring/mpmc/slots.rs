@@ -8,6 +8,7 @@ pub(crate) use system::{Slot, Slots};
 #[cfg(not(posix_ipc_loom))]
 mod system {
     use std::mem::MaybeUninit;
+    use std::ops::Range;
     use std::ptr::NonNull;
 
     use crate::ring::copy;
@@ -15,6 +16,14 @@ mod system {
     use crate::ring::primitive::{AtomicU64, Ordering, fetch, fetch_to_write, take_line};
 
     const LINE: usize = 64;
+    /// Whether messages are copied by the processor's own instructions, so that a word of one may be touched
+    /// meanwhile: copies in the language itself go in pieces of other sizes.
+    const COPIES_ARE_OPAQUE: bool = cfg!(all(
+        target_arch = "x86_64",
+        target_pointer_width = "64",
+        not(miri),
+        not(posix_ipc_portable_copy)
+    ));
     /// How much of a message is worth to be asked for beforehand.
     const EXPECTED_MAX: usize = 256;
 
@@ -119,25 +128,51 @@ mod system {
 
         /// Takes the second line from its sender, if a message of `len` bytes reaches into one: for who waits for
         /// it in a dialogue. The first is taken with every message.
-        ///
-        /// Only where messages are copied by the processor's own instructions: its sender may be writing
-        /// that word, and copies in the language itself do so in pieces of other sizes.
         #[inline(always)]
         pub(crate) fn take_second_line(&self, len: usize) {
-            let opaque = cfg!(all(
-                target_arch = "x86_64",
-                target_pointer_width = "64",
-                not(miri),
-                not(posix_ipc_portable_copy)
-            ));
             let end = SLOT_HEADER as usize + len.min(self.slots.max_len);
             let second = LINE - self.base.as_ptr() as usize % LINE;
-            if opaque && second < end {
+            if COPIES_ARE_OPAQUE && second < end {
                 // SAFETY: `end` is within the slot, and slots are a multiple of 16 bytes as lines are.
                 let word = unsafe { self.base.add(second) };
                 // SAFETY: mapped, and aligned to a line; others may write it, which an atomic allows.
                 take_line(unsafe { word.cast::<AtomicU64>().as_ref() });
             }
+        }
+
+        /// Whether a message of `len` bytes reaches into lines that have no slot's state in them. Receivers
+        /// only read those, which makes them dear to write, unless they are [marked](Self::mark_inner_lines).
+        #[inline(always)]
+        pub(crate) fn has_inner_lines(&self, len: usize) -> bool {
+            self.slots.stride > LINE && !self.inner_lines(len).is_empty()
+        }
+
+        /// Takes these lines from the sender, by writing what stands there: for who has claimed the slot.
+        /// Others may be reading it, in vain.
+        #[inline(always)]
+        pub(crate) fn mark_inner_lines(&self, len: usize) {
+            for at in self.inner_lines(len).step_by(LINE) {
+                // SAFETY: `at` is within the slot, with a whole line behind it.
+                let word = unsafe { self.base.add(at) };
+                // SAFETY: mapped for as long as `slots`, and aligned to a line; other processes may write it,
+                // which an atomic allows.
+                let word = unsafe { word.cast::<AtomicU64>().as_ref() };
+                word.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
+            }
+        }
+
+        /// Where they start, from the first one on.
+        #[inline(always)]
+        fn inner_lines(&self, len: usize) -> Range<usize> {
+            let first = LINE - self.base.as_ptr() as usize % LINE;
+            let end = SLOT_HEADER as usize + len.min(self.slots.max_len);
+            // A line that reaches beyond the slot has the state of the next one.
+            let end = if COPIES_ARE_OPAQUE {
+                end.min((self.slots.stride + 1).saturating_sub(LINE))
+            } else {
+                first
+            };
+            first..end.max(first)
         }
 
         /// Takes what lines a message of `len` bytes has besides the first, to be written, so
@@ -203,6 +238,41 @@ mod system {
             true
         }
     }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[repr(align(4096))]
+        struct Pages([u8; 16384]);
+
+        #[test]
+        fn lines_are_inner_ones_if_the_message_reaches_into_them_and_no_state_stands_there() {
+            let pages = Box::leak(Box::new(Pages([7; 16384])));
+            let base = NonNull::from(&mut pages.0).cast::<u8>();
+            for max_len in [8, 48, 64, 100, 112, 128, 240, 1000] {
+                let stride = (SLOT_HEADER as usize + max_len).next_multiple_of(16);
+                let slots = Slots { base, shift: 3, lanes: 1, stride, max_len };
+                for (position, len) in
+                    (0..8).flat_map(|p| [0, 1, max_len / 2, max_len].map(|l| (p, l)))
+                {
+                    let (slot, start) = (slots.slot(0, position), position as usize * stride);
+                    let message = start..start + SLOT_HEADER as usize + len;
+                    let states = [start, start + stride].map(|at| at / LINE);
+                    let lines = message.start / LINE..message.end.div_ceil(LINE);
+                    let expected =
+                        lines.filter(|line| !states.contains(line)).map(|line| line * LINE);
+                    let expected: Vec<usize> = expected.filter(|_| COPIES_ARE_OPAQUE).collect();
+                    let inner = slot.has_inner_lines(len).then(|| slot.inner_lines(len));
+                    let found = inner.into_iter().flat_map(|inner| inner.step_by(LINE));
+                    let found: Vec<usize> = found.map(|at| start + at).collect();
+                    assert_eq!(found, expected, "{len} of {max_len} bytes at {position}");
+                    slot.mark_inner_lines(len);
+                }
+            }
+            assert!(pages.0.iter().all(|byte| *byte == 7), "marks change nothing");
+        }
+    }
 }
 
 #[cfg(posix_ipc_loom)]
@@ -265,6 +335,14 @@ mod model {
         pub(crate) fn expect_take(&self) {}
 
         pub(crate) fn take_second_line(&self, _len: usize) {}
+
+        pub(crate) fn has_inner_lines(&self, _len: usize) -> bool {
+            true
+        }
+
+        pub(crate) fn mark_inner_lines(&self, _len: usize) {
+            self.write_word(self.read_word());
+        }
 
         pub(crate) fn expect_write(&self, _len: usize) {}
 
