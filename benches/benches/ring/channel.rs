@@ -88,6 +88,66 @@ impl Channel for Limit {
     }
 }
 
+/// Two buffers by turns, each with a number that its sender writes and one that its receiver does, and busy
+/// polls: what the hardware allows for a stream of long messages.
+pub(crate) struct TwoBuffers {
+    mapping: Mapping,
+    ours: usize,
+    theirs: usize,
+    len: usize,
+    sent: u64,
+    received: u64,
+}
+
+impl TwoBuffers {
+    const BUFFERS: u64 = 2;
+    const RECEIVED: usize = 128;
+    const FIRST: usize = 4096;
+
+    pub(crate) fn open(base: &str, side: Side, len: usize) -> Self {
+        let len = len.next_multiple_of(4096);
+        let half = Self::FIRST + Self::BUFFERS as usize * len;
+        let name = Name::new(base).expect("it is a name");
+        let options = SharedMemory::options().mode(side.mode()).size(2 * half as u64);
+        let memory = options.open(name).expect("there is memory");
+        let mapping = memory.map_options().populate(true).map().expect("it can be mapped");
+        let (ours, theirs) = if side == Side::Parent { (0, half) } else { (half, 0) };
+        Self { mapping, ours, theirs, len, sent: 0, received: 0 }
+    }
+
+    fn await_at(&self, at: usize, is_there: impl Fn(u64) -> bool) {
+        let number = self.mapping.atomic_u64(at).expect("it is there");
+        while !is_there(number.load(Acquire)) {
+            std::hint::spin_loop();
+        }
+    }
+
+    fn tell(&self, at: usize, number: u64) {
+        self.mapping.atomic_u64(at).expect("it is there").store(number, Release);
+    }
+
+    fn buffer(&self, half: usize, number: u64) -> usize {
+        half + Self::FIRST + (number % Self::BUFFERS) as usize * self.len
+    }
+}
+
+impl Channel for TwoBuffers {
+    fn send(&mut self, message: &[u8]) {
+        let oldest = (self.sent + 1).saturating_sub(Self::BUFFERS);
+        self.await_at(self.ours + Self::RECEIVED, |received| received >= oldest);
+        self.mapping.write_at(self.buffer(self.ours, self.sent), message).expect("it fits");
+        self.sent += 1;
+        self.tell(self.ours, self.sent);
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) {
+        self.await_at(self.theirs, |sent| sent > self.received);
+        self.mapping.read_at(self.buffer(self.theirs, self.received), buffer).expect("it fits");
+        self.received += 1;
+        self.tell(self.theirs + Self::RECEIVED, self.received);
+    }
+}
+
 /// Our spsc rings with default settings, messages copied in and out.
 pub(crate) struct Spsc {
     sender: spsc::Sender,

@@ -16,7 +16,9 @@ use std::time::Instant;
 
 use any::AnyOf;
 use bridge::{Bridged, never_spins};
-use channel::{Batched, Channel, InPlace, Late, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc};
+use channel::{
+    Batched, Channel, InPlace, Late, Limit, Mpmc, Mq, Open, Pipe, Side, Socket, Spsc, TwoBuffers,
+};
 use peers::IpcChannel;
 #[cfg(feature = "iceoryx2")]
 use peers::iceoryx::Iceoryx;
@@ -50,6 +52,7 @@ macro_rules! with_kind {
     ($kind:expr, $function:ident($($argument:expr),*)) => {
         match $kind {
             "limit" => $function(Limit::open, $($argument),*),
+            "two buffers" => $function(TwoBuffers::open, $($argument),*),
             "spsc" => $function(Spsc::open, $($argument),*),
             "spsc default" => $function(Spsc::open_default, $($argument),*),
             "late spsc" => $function(Late::open, $($argument),*),
@@ -298,6 +301,8 @@ fn streams() {
         if len <= 1024 {
             let kinds = ["mpmc", "mq", "pipe", "unix socket"].into_iter();
             job = contest(job, kinds.chain(BOOST.iter().copied()), stream, len);
+        } else {
+            job = contest(job, ["two buffers"], stream, len);
         }
         if len == 8 {
             job = job.contender("crossbeam (threads)", threads::stream::<8>).target(
