@@ -13,6 +13,9 @@ use testutil::watchdog::watchdog;
 
 use crate::journal::{INCARNATIONS, Journal, MESSAGES, message, read};
 
+/// Most messages of up to so many bytes are sent in parts.
+const LONG: u64 = 400_000;
+
 const INTERVAL: Duration = Duration::from_millis(2);
 
 fn crashes() -> u64 {
@@ -109,6 +112,21 @@ pub(crate) fn spsc_receiver(args: &[String]) {
     }
 }
 
+/// Sends messages that go in parts.
+pub(crate) fn spsc_long_sender(args: &[String]) {
+    let (ring, journal, incarnation) = arguments(args);
+    let options = spsc::Sender::options().liveness_interval(INTERVAL).outlive_peer(true);
+    let mut sender = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
+    say("at it");
+    for number in 0..MESSAGES {
+        if let Err(error) = sender.send(&message(incarnation, number, LONG)) {
+            journal.fail(&format!("send: {error}"));
+        }
+        journal.commit(incarnation, number + 1);
+    }
+    hear();
+}
+
 /// Notes a message; in order, each comes right after the one before.
 fn receive(journal: &Journal, bytes: &[u8], last: Option<(u64, u64)>, ordered: bool) -> (u64, u64) {
     let Some((incarnation, number)) = read(bytes) else {
@@ -168,6 +186,42 @@ fn spsc_survives_kills_of_either_end_at_random_moments() {
         incarnation,
         journal.received()
     );
+}
+
+#[test]
+fn messages_in_parts_survive_kills_of_their_sender_at_random_moments() {
+    let crashes = crashes();
+    let _watchdog = watchdog(120 + crashes / 2);
+    let (ring, book) = (unique("crash-parts"), unique("crash-parts-journal"));
+    let journal = Journal::create(&book);
+    let options = spsc::Receiver::options().mode(OpenMode::CreateNew).capacity(1 << 20);
+    let mut receiver = options.outlive_peer(true).liveness_interval(INTERVAL).open(&*ring).unwrap();
+    let mut random = Random::new();
+    let mut incarnation = 0;
+    let mut sender = start("spsc_long_sender", &ring, &book, incarnation);
+    let mut buffer = vec![0; LONG as usize];
+    let (mut last, mut kills) = (None, 0);
+    let mut next_kill = Instant::now();
+    while kills < crashes {
+        if Instant::now() >= next_kill {
+            sender.kill();
+            kills += 1;
+            incarnation += 1;
+            sender = start("spsc_long_sender", &ring, &book, incarnation);
+            next_kill = Instant::now() + Duration::from_micros(random.below(3000));
+        }
+        if let Some(len) = receiver.receive_timeout(&mut buffer, INTERVAL).unwrap() {
+            last = Some(receive(&journal, &buffer[..len], last, true));
+        }
+    }
+    sender.kill();
+    while let Some(len) = receiver.try_receive(&mut buffer).unwrap() {
+        last = Some(receive(&journal, &buffer[..len], last, true));
+    }
+    assert_eq!(journal.failures(), 0);
+    let (repeated, _) = journal.check(incarnation + 1, 1, 0);
+    assert_eq!(repeated, 0);
+    println!("parts: {kills} kills of senders; {} messages received", journal.received());
 }
 
 pub(crate) fn mpmc_sender(args: &[String]) {

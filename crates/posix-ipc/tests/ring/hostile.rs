@@ -31,6 +31,10 @@ fn scribble(mapping: &Mapping, random: &mut Random, words: &[usize]) {
         0 => any,
         _ => words[random.below(words.len() as u64) as usize],
     };
+    scribble_at(mapping, random, at);
+}
+
+fn scribble_at(mapping: &Mapping, random: &mut Random, at: usize) {
     let word = mapping.atomic_u64(at).unwrap();
     let old = word.load(std::sync::atomic::Ordering::Relaxed);
     let nasty = [0, 1, 7, 8, u64::MAX, 1 << 63, 1 << 32, old.wrapping_add(8), old.wrapping_sub(8)];
@@ -52,8 +56,10 @@ fn spsc_survives_any_scribbling() {
         let mut sender = spsc::Sender::create(&*name, 4096).unwrap();
         let mut receiver = spsc::Receiver::open(&*name).unwrap();
         let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
-        let words =
-            [128, 136, 144, 248, 312, 376, 384, 512, 640, 768, 896, 904, 1024, 1032, 4096, 4104];
+        let words = [
+            128, 136, 144, 248, 312, 376, 384, 512, 640, 768, 896, 904, 1024, 1032, 1152, 4096,
+            4104,
+        ];
         for _ in 0..60 {
             if random.below(3) == 0 {
                 scribble(&mapping, &mut random, &words);
@@ -73,6 +79,43 @@ fn spsc_survives_any_scribbling() {
         let _ = spsc::Receiver::open(&*name);
     }
     assert!(corrupt > 100, "the scribbling was noticed: {corrupt}");
+}
+
+#[test]
+fn who_follows_a_message_in_parts_survives_any_scribbling() {
+    let _watchdog = watchdog(300);
+    let mut random = Random(0x1234_5678_9abc_def3);
+    let (mut sound, mut unsound) = (0, 0);
+    let mut buffer = vec![0; 70_000];
+    for _ in 0..100 {
+        let name = unique("hostile-parts");
+        let mut sender = spsc::Sender::create(&*name, 256 << 10).unwrap();
+        let mut receiver = spsc::Receiver::open(&*name).unwrap();
+        let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
+        let wait = Duration::from_micros(1);
+        for round in 0..20 {
+            let message = vec![1; 65_536 + random.below(4_000) as usize];
+            let sent = sender.send_timeout(&message, wait).is_ok();
+            // The word that tells of parts alone at first: it decides nothing.
+            let words = [1152, 1152, 1152, 128, 144, 4096 + random.below(32_768) as usize * 8];
+            let among = if round < 10 { 3 } else { words.len() };
+            for _ in 0..random.below(4) {
+                let at = words[random.below(among as u64) as usize];
+                scribble_at(&mapping, &mut random, at);
+            }
+            // The second one has nothing to receive but what was scribbled.
+            for there in [sent, false] {
+                match receiver.receive_timeout(&mut buffer, wait) {
+                    Ok(Some(len)) if there => sound += u32::from(buffer[..len] == message),
+                    Ok(None) if !there => {}
+                    _ => unsound += 1,
+                }
+            }
+            assert!(round >= 10 || unsound == 0, "a word that decides nothing decided something");
+        }
+        unsound = 0;
+    }
+    assert!(sound >= 1000, "{sound}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ mod wait_any;
 
 #[cfg(feature = "tokio")]
 use asynchronous::slow_receiver;
-use crash::{mpmc_receiver, mpmc_sender, spsc_receiver, spsc_sender};
+use crash::{mpmc_receiver, mpmc_sender, spsc_long_sender, spsc_receiver, spsc_sender};
 use cross_process::{echo, holder, idler, stuck_sender, taker};
 use grants::{forks_with_claims, reserver};
 use killed::unfinished;
@@ -31,6 +31,7 @@ fn slow_receiver(_: &[String]) {}
 
 testutil::roles!(
     spsc_sender,
+    spsc_long_sender,
     spsc_receiver,
     mpmc_sender,
     mpmc_receiver,

@@ -40,7 +40,7 @@ def fence():
 def preamble(capacity, longest, lanes, flags):
     slot = (16 + longest + 15) & ~15
     size = (SLOTS + lanes * capacity * slot + 4095) & ~4095
-    return PREAMBLE.pack(b"PIPCRING", 4, 2, size, SLOTS, capacity, longest, lanes, slot, flags, 0), size, slot
+    return PREAMBLE.pack(b"PIPCRING", 5, 2, size, SLOTS, capacity, longest, lanes, slot, flags, 0), size, slot
 
 
 class Ring:
@@ -48,8 +48,8 @@ class Ring:
         fd = os.open("/dev/shm/" + name.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
         self.map = mmap.mmap(fd, 0)
         magic, version, shape, _, _, capacity, longest, lanes, _, flags, _ = PREAMBLE.unpack_from(self.map)
-        if (magic, version, shape) != (b"PIPCRING", 4, 2):
-            raise SystemExit(f"no mpmc ring of version 4: {magic} version {version} shape {shape}")
+        if (magic, version, shape) != (b"PIPCRING", 5, 2):
+            raise SystemExit(f"no mpmc ring of version 5: {magic} version {version} shape {shape}")
         expected, size, self.slot_size = preamble(capacity, longest, lanes, flags)
         powers = [1 << i for i in range(1, 25)]
         if flags > 1 or capacity not in powers or not 1 <= lanes <= 32 or longest > 1 << 30:

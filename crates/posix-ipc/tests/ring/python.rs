@@ -62,6 +62,34 @@ fn we_read_what_python_writes() {
     assert_eq!(receiver.receive_vec(), Err(posix_ipc::ring::ReceiveError::PeerGone));
 }
 
+fn long_message(i: u32) -> Vec<u8> {
+    (0..100_000 + i * 7 % 900).map(|j| (i + j) as u8).collect()
+}
+
+#[test]
+fn python_and_we_exchange_messages_in_parts() {
+    let _watchdog = watchdog(120);
+    let names = [unique("parts-from-python"), unique("parts-to-python")];
+    let write = script(&["write", &names[0], "50", "100000"]);
+    let read = script(&["read", &names[1], "50", "100000"]);
+    let (Some(write), Some(read)) = (write, read) else {
+        return testutil::skip::skip("no Python");
+    };
+    let mut receiver = spsc::Receiver::create(&*names[0], 1 << 20).unwrap();
+    let mut sender = spsc::Sender::create(&*names[1], 1 << 20).unwrap();
+    let (writer, reader) = (child::start(write), child::start(read));
+    let mut buffer = vec![0; 101_000];
+    for i in 0..50 {
+        let len = receiver.receive(&mut buffer).unwrap();
+        assert_eq!(buffer[..len], long_message(i), "message {i}");
+        sender.send(&long_message(i)).unwrap();
+    }
+    for mut peer in [writer, reader] {
+        peer.expect_line("ok");
+        peer.expect_success();
+    }
+}
+
 #[test]
 fn python_creates_a_ring_that_we_take() {
     let _watchdog = watchdog(120);

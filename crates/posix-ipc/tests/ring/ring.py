@@ -1,6 +1,8 @@
 """Reads and writes spsc rings; written from docs/ring-format.md, for the tests.
 
-ring.py read|write|create NAME COUNT
+ring.py read|write|create NAME COUNT [LENGTH]
+
+With a length, messages have about so many bytes.
 """
 
 import ctypes
@@ -16,6 +18,7 @@ DATA = 0x52454331
 TAIL, LATEST, RESTART, HEAD, TAKEN = 128, 136, 144, 384, 512
 RECEIVER_SLEEPS, SENDER_SLEEPS = 640, 768
 SENDER_SEAT, RECEIVER_SEAT = 896, 1024
+REACHED, PART = 1152, 10_000
 LOCKS = 2048
 SYS_FUTEX, FUTEX_WAKE = {"x86_64": 202, "aarch64": 98}[os.uname().machine], 1
 F_OFD_SETLK = 37
@@ -35,7 +38,7 @@ class Ring:
         os.close(fd)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
-        assert (magic, version, shape) == (MAGIC, 4, 1), "no spsc ring of version 4"
+        assert (magic, version, shape) == (MAGIC, 5, 1), "no spsc ring of version 5"
         assert size == len(self.map) == offset + capacity
         self.offset, self.capacity = offset, capacity
         self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
@@ -44,6 +47,7 @@ class Ring:
         self.store32(self.seat + 4, 1)
         self.store32(self.seat, self.load32(self.seat) + 1)
         if seat == 0:
+            self.store(REACHED, 0)
             self.store(LATEST, 0)  # no copies of messages are kept beside the tail
             if 0 < self.load(RESTART) - self.load(TAIL) <= self.capacity:
                 self.store(RESTART, self.load(TAKEN))
@@ -98,7 +102,9 @@ class Ring:
             tail += self.capacity - tail % self.capacity
             self.store(RESTART, tail)
         self.copy(tail, struct.pack("II", len(message), DATA))
-        self.copy(tail + 8, message)
+        for at in range(0, len(message), PART):
+            self.copy(tail + 8 + at, message[at : at + PART])
+            self.store(REACHED, min(tail + 8 + at + PART, tail + size))
         self.store(TAIL, tail + size)
         self.wake_peer()
 
@@ -120,27 +126,27 @@ class Ring:
 def create(name, capacity):
     """Complete under a name of its own, then given its name."""
     path = "/dev/shm/" + name.lstrip("/")
-    header = struct.pack("8sIIQQQIIII", MAGIC, 4, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    header = struct.pack("8sIIQQQIIII", MAGIC, 5, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
     with open(path + ".new", "xb") as file:
         file.write(header.ljust(4096 + capacity, b"\0"))
     os.link(path + ".new", path)
     os.unlink(path + ".new")
 
 
-def message(i):
-    return bytes((i + j) % 256 for j in range(i * 7 % 900))
+def message(i, length):
+    return bytes((i + j) % 256 for j in range(length + i * 7 % 900))
 
 
-def main(mode, name, count):
+def main(mode, name, count, length=0):
     if mode == "create":
         create(name, 4096)
         print("created")
     ring = Ring(name, 1 if mode == "read" else 0)
     for i in range(int(count)):
         if mode == "read":
-            assert ring.receive() == message(i), i
+            assert ring.receive() == message(i, int(length)), i
         else:
-            ring.send(message(i))
+            ring.send(message(i, int(length)))
     ring.close()
     print("ok")
 

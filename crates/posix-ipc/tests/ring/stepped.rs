@@ -16,6 +16,9 @@ const MESSAGES: [&[u8]; 3] = [b"first", b"second", b"third"];
 /// lines a receiver of an mpmc ring marks.
 const LONG: [&[u8]; 3] = [&[1; 100], &[2; 150], &[3; 208]];
 
+/// So long that they go in parts.
+static IN_PARTS: [&[u8]; 3] = [&[1; 65_536], &[2; 65_537], &[3; 70_000]];
+
 /// What comes before and after what is stepped through.
 fn mark() {
     // SAFETY: it stops this thread, which its tracer goes on with.
@@ -34,6 +37,10 @@ pub(crate) fn stepped(arguments: &[String]) {
         "spsc send long" => {
             let mut sender = spsc::Sender::open(ring).unwrap();
             Box::new(move |i| sender.send(LONG[i]).unwrap())
+        }
+        "spsc send in parts" => {
+            let mut sender = spsc::Sender::open(ring).unwrap();
+            Box::new(move |i| sender.send(IN_PARTS[i]).unwrap())
         }
         "spsc receive" => {
             let mut receiver = spsc::Receiver::open(ring).unwrap();
@@ -165,7 +172,8 @@ fn texts(received: &[Vec<u8>]) -> Vec<&[u8]> {
 /// Whether the second message arrived: the others have to, in order.
 fn second_arrived(received: &[Vec<u8>], expected: &[&[u8]]) -> bool {
     let arrived = received.len() == expected.len();
-    let kept = |text: &&[u8]| arrived || *text != MESSAGES[1] && *text != LONG[1];
+    let seconds = [MESSAGES[1], LONG[1], IN_PARTS[1]];
+    let kept = |text: &&[u8]| arrived || !seconds.contains(text);
     let kept: Vec<&[u8]> = expected.iter().copied().filter(kept).collect();
     assert_eq!(texts(received), kept);
     arrived
@@ -173,7 +181,8 @@ fn second_arrived(received: &[Vec<u8>], expected: &[&[u8]]) -> bool {
 
 fn kill_an_spsc_sender(what: &str, messages: &[&[u8]; 3]) {
     kill_everywhere(what, |ring, kill| {
-        let mut receiver = spsc::Receiver::create(ring, 4096).unwrap();
+        let capacity = messages.iter().map(|message| message.len()).sum::<usize>().max(4096);
+        let mut receiver = spsc::Receiver::create(ring, capacity).unwrap();
         if !kill(ring) {
             return None;
         }
@@ -191,6 +200,11 @@ fn an_spsc_sender_killed_at_any_instruction_has_sent_all_or_nothing() {
 #[test]
 fn an_spsc_sender_killed_at_any_instruction_of_a_copy_in_several_lines_has_sent_all_or_nothing() {
     kill_an_spsc_sender("spsc send long", &LONG);
+}
+
+#[test]
+fn an_spsc_sender_killed_at_any_instruction_of_a_copy_in_parts_has_sent_all_or_nothing() {
+    kill_an_spsc_sender("spsc send in parts", &IN_PARTS);
 }
 
 /// The receiver follows closely, so that it takes each message by the copy beside the index.

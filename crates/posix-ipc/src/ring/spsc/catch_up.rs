@@ -31,6 +31,14 @@ const GAP: u32 = 16;
 /// The most windows from one wait to the next, after waits in vain.
 const WINDOWS_MAX: u64 = 32;
 
+/// Records from this on are waited for if the receiver follows, in rings of any size: between two of them the
+/// ring is begun anew, where otherwise they would go through all of its memory.
+const LONG: u64 = 768 * 1024;
+/// How long a receiver that follows may stay behind: a third of what the copy takes, about.
+const BYTES_PER_NANO_OF_FOLLOWER: u64 = 64;
+/// The most long records without a wait, after waits in vain.
+const SKIP_MAX: u32 = 64;
+
 /// When to wait next.
 #[derive(Debug)]
 pub(super) struct CatchUp {
@@ -38,13 +46,18 @@ pub(super) struct CatchUp {
     from: u64,
     /// How far from there the next wait is; `u64::MAX` if there is none.
     distance: u64,
+    may_spin: bool,
+    /// Long records to come before which there is no wait.
+    skip: u32,
+    /// How many after the next wait in vain.
+    penalty: u32,
 }
 
 impl CatchUp {
     pub(super) fn new(producer: &Producer, enabled: bool) -> Self {
         let is_worth_it = enabled && producer.capacity() >= LARGE;
         let distance = if is_worth_it { WINDOW } else { u64::MAX };
-        Self { from: producer.position(), distance }
+        Self { from: producer.position(), distance, may_spin: enabled, skip: 0, penalty: 1 }
     }
 
     /// Whether to wait before a record at `position`.
@@ -57,6 +70,38 @@ impl CatchUp {
     #[inline(always)]
     pub(super) fn begun_anew(&mut self, position: u64) {
         self.from = position;
+    }
+
+    /// Before a record of `size` bytes that is sent in parts: waits for a receiver that follows, which is done with
+    /// the last one a moment after the sender was.
+    #[cold]
+    pub(super) fn wait_for_follower(&mut self, producer: &mut Producer, size: u64) {
+        if !self.may_spin || size < LONG {
+            return;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return;
+        }
+        let start = Instant::now();
+        let limit = Duration::from_nanos(size / BYTES_PER_NANO_OF_FOLLOWER);
+        loop {
+            match producer.is_drained() {
+                Ok(false) => {}
+                Ok(true) => {
+                    self.penalty = 1;
+                    return producer.look_next();
+                }
+                // For the send that follows to tell.
+                Err(_) => return,
+            }
+            if start.elapsed() >= limit {
+                break;
+            }
+            (0..GAP).for_each(|_| std::hint::spin_loop());
+        }
+        self.skip = self.penalty;
+        self.penalty = (self.penalty * 2).min(SKIP_MAX);
     }
 
     /// Waits until all was received before a record of `size` bytes, if that comes soon.
@@ -171,6 +216,36 @@ mod tests {
         catch_up.wait(&mut sender.producer, RECORD_MAX + 1);
         assert_eq!(catch_up.distance, WINDOW, "neither tried nor in vain");
         assert!(!catch_up.is_due(sender.producer.position()));
+    }
+
+    #[test]
+    fn a_receiver_that_does_not_follow_is_waited_for_less_and_less() {
+        let (mut sender, mut receiver) = ring(4 << 20);
+        let mut catch_up = CatchUp::new(&sender.producer, true);
+        sender.try_send(&MESSAGE).unwrap();
+        for penalty in [2, 4, 8, 16, 32, 64, 64] {
+            catch_up.wait_for_follower(&mut sender.producer, LONG);
+            assert_eq!(catch_up.penalty, penalty);
+            for _ in 0..catch_up.skip {
+                catch_up.wait_for_follower(&mut sender.producer, LONG);
+                assert_eq!(catch_up.penalty, penalty, "there was no wait");
+            }
+        }
+        // And each time once it has caught up.
+        while receiver.try_receive_vec().unwrap().is_some() {}
+        catch_up.wait_for_follower(&mut sender.producer, LONG);
+        assert_eq!((catch_up.penalty, catch_up.skip), (1, 0));
+    }
+
+    #[test]
+    fn a_receiver_is_not_waited_for_before_short_records_or_without_spinning() {
+        let (mut sender, _receiver) = ring(4 << 20);
+        sender.try_send(&MESSAGE).unwrap();
+        for (spin, size) in [(true, LONG - 8), (false, LONG)] {
+            let mut catch_up = CatchUp::new(&sender.producer, spin);
+            catch_up.wait_for_follower(&mut sender.producer, size);
+            assert_eq!((catch_up.penalty, catch_up.skip), (1, 0));
+        }
     }
 
     #[test]

@@ -202,6 +202,21 @@ impl Consumer {
         }
     }
 
+    /// Takes the lines of a message that was read, if it is the only one that is there.
+    pub(super) fn mark_alone(&self, found: Found) {
+        let start = found.payload.wrapping_sub(RECORD_HEADER);
+        let size = record_size(found.len);
+        if found.len <= MARKED_MAX_ALONE && start.wrapping_add(size) == self.tail {
+            self.shared.region().mark(start, size);
+        }
+    }
+
+    /// Bytes of the last message.
+    #[inline(always)]
+    pub(super) fn last_len(&self) -> usize {
+        self.len
+    }
+
     /// Before a wait in a dialogue: the sender will have to write the lines of its index next.
     #[inline(always)]
     pub(crate) fn take_lines(&self) {

@@ -20,6 +20,7 @@
 //! See [`Sender`].
 
 mod consumer;
+mod parts;
 mod producer;
 mod record;
 mod shared;

@@ -8,6 +8,7 @@ use loom::sync::Arc as LoomArc;
 use loom::thread;
 
 use super::consumer::{Consumer, Found};
+use super::parts::Coming;
 use super::producer::{Look, Producer};
 use super::shared::{End, Header, Publication, SeatBed, Shared};
 use crate::deadline::Deadline;
@@ -196,6 +197,50 @@ fn send_long(producer: &mut Producer, word: u64) {
     producer.shared.region().store(room.position + RECORD_HEADER, word);
     producer.commit(room, 24);
     producer.publish();
+}
+
+/// The second message begins the ring anew if the first was taken by then.
+#[test]
+fn a_message_in_parts_is_followed_or_found_whole_and_no_wake_is_lost() {
+    model(|| {
+        let (mut producer, mut consumer) = ends(64);
+        let sender = thread::spawn(move || {
+            for byte in [1u8, 2] {
+                let room = producer.room(24, Look::Cheap).unwrap().expect("there is room for both");
+                producer.send_in_parts(room, &[byte; 24]);
+            }
+        });
+        for byte in [1u8, 2] {
+            let mut buffer = [0; 24];
+            match consumer.follow(&mut buffer).unwrap() {
+                Some(len) => assert_eq!((len, buffer), (24, [byte; 24])),
+                None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([byte; 8])),
+            }
+        }
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn who_sleeps_is_woken_by_the_first_part_and_by_the_whole() {
+    model(|| {
+        let (mut producer, mut consumer) = ends(64);
+        let sender = thread::spawn(move || {
+            let room = producer.room(24, Look::Cheap).unwrap().unwrap();
+            producer.send_in_parts(room, &[7; 24]);
+        });
+        let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
+        let mut buffer = [0; 24];
+        let followed = match sleep(&bed, || consumer.look()) {
+            Coming::Part => consumer.follow(&mut buffer).unwrap(),
+            Coming::Whole(_) => None,
+        };
+        match followed {
+            Some(len) => assert_eq!((len, buffer), (24, [7; 24])),
+            None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([7; 8])),
+        }
+        sender.join().unwrap();
+    });
 }
 
 #[test]

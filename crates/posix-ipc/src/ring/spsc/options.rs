@@ -97,7 +97,7 @@ impl<E> Options<E> {
     /// With it, an answer of a peer on another processor takes a tenth of a microsecond, and ten
     /// without. It is off by itself while both ends share a processor. A receiver also lets short
     /// messages come together for a few microseconds where they come as a stream, and a sender lets it
-    /// catch up in a large ring.
+    /// catch up in a large ring and between long messages.
     #[must_use]
     pub fn spin(mut self, spin: bool) -> Self {
         self.patience.spin = spin;

@@ -78,6 +78,7 @@ impl Producer {
             publication.restart_at(taken);
         }
         publication.forget();
+        shared.header().reached.0.store(0, Ordering::Release);
         Ok(Self { shared, tail, published: tail, head, looks: 0, is_dialogue: true })
     }
 
@@ -211,9 +212,8 @@ impl Producer {
     #[inline]
     pub(crate) fn commit(&mut self, room: Room, len: usize) {
         debug_assert!(len <= room.len);
+        self.shared.restart_with(room);
         if room.restarts {
-            // All before it has been received, so that nothing of it need be kept.
-            self.shared.header().tail.0.restart_at(room.position);
             self.head = room.position;
         }
         self.shared.region().store(room.position, Head::data(len).to_word());
@@ -280,7 +280,7 @@ impl Producer {
 
     /// All before `tail` was published, with the record in `room` as the last.
     #[inline(always)]
-    fn pass(&mut self, room: Room, tail: u64) {
+    pub(super) fn pass(&mut self, room: Room, tail: u64) {
         if room.restarts {
             self.head = room.position;
         }
@@ -308,15 +308,21 @@ impl Producer {
 }
 
 impl Shared {
+    /// Before the record in `room` is told of.
+    #[inline(always)]
+    pub(super) fn restart_with(&self, room: Room) {
+        if room.restarts {
+            // All before it has been received, so that nothing of it need be kept.
+            self.header().tail.0.restart_at(room.position);
+        }
+    }
+
     /// Tells of the record of `len` bytes that stands in `room`, beside which `keep` may leave a copy of it;
     /// gives its end.
     #[inline(always)]
-    fn publish(&self, room: Room, len: usize, keep: impl FnOnce(&Publication)) -> u64 {
+    pub(super) fn publish(&self, room: Room, len: usize, keep: impl FnOnce(&Publication)) -> u64 {
         let publication = &self.header().tail.0;
-        if room.restarts {
-            // All before it has been received, so that nothing of it need be kept.
-            publication.restart_at(room.position);
-        }
+        self.restart_with(room);
         keep(publication);
         let tail = room.position.wrapping_add(record_size(len));
         publication.tail.store(tail, Ordering::Release);

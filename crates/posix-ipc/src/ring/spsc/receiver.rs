@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::attachment::{Attachment, Broken, Peer};
 use super::consumer::{Consumer, Found};
 use super::options::Options;
+use super::parts::Coming;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -76,6 +77,9 @@ impl Receiver {
 
     /// Receives the next message into `buffer`, waiting for one if there is none; gives its length.
     ///
+    /// A long one is copied as it is being written. If it is not received then, since its sender dies or
+    /// the time is over, the buffer has been written all the same.
+    ///
     /// # Errors
     ///
     /// - [`ReceiveError::TooShort`] if the buffer is; the message stays.
@@ -90,10 +94,7 @@ impl Receiver {
         }
         match self.receive_soon(buffer)? {
             Some(len) => Ok(len),
-            None => {
-                let found = self.sleep(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?;
-                self.take(found, buffer)
-            }
+            None => self.receive_until(buffer, Deadline::Never)?.ok_or(ReceiveError::PeerGone),
         }
     }
 
@@ -113,8 +114,8 @@ impl Receiver {
         }
     }
 
-    /// Receives the next message into `buffer`, waiting for at most `timeout`; `None` if none
-    /// came.
+    /// Receives the next message into `buffer` as [`receive`](Self::receive) does, waiting for at most
+    /// `timeout`; `None` if none came.
     ///
     /// # Errors
     ///
@@ -130,8 +131,8 @@ impl Receiver {
         }
     }
 
-    /// Receives the next message into `buffer`, waiting until `deadline` at most; `None` if none
-    /// came.
+    /// Receives the next message into `buffer` as [`receive`](Self::receive) does, waiting until
+    /// `deadline` at most; `None` if none came.
     ///
     /// # Errors
     ///
@@ -272,8 +273,30 @@ impl Receiver {
         if let Some(len) = self.try_receive(buffer)? {
             return Ok(Some(len));
         }
+        if self.consumer.expects_parts() {
+            return self.follow(buffer);
+        }
         let Some(tail) = self.spin() else { return Ok(None) };
         match self.consumer.take_awaited(tail, buffer) {
+            Some(len) => Ok(Some(len)),
+            None => self.try_receive(buffer),
+        }
+    }
+
+    /// As the end of `receive_soon`, for a message that may come in parts.
+    #[inline(never)]
+    fn follow(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+        let Self { consumer, attachment, .. } = self;
+        let several = consumer.has_served_several();
+        attachment.served(several);
+        if !several {
+            consumer.take_lines();
+        }
+        let comes = || (consumer.news().is_some() || consumer.has_part()).then_some(());
+        if attachment.spin(comes).is_none() {
+            return Ok(None);
+        }
+        match consumer.follow(buffer)? {
             Some(len) => Ok(Some(len)),
             None => self.try_receive(buffer),
         }
@@ -285,10 +308,16 @@ impl Receiver {
         buffer: &mut [u8],
         deadline: Deadline,
     ) -> Result<Option<usize>, ReceiveError> {
-        match self.sleep(deadline)? {
-            Some(found) => self.take(found, buffer).map(Some),
-            None => Ok(None),
-        }
+        let found = match self.sleep_for(deadline, Consumer::look)? {
+            Some(Coming::Part) => match self.consumer.follow(buffer)? {
+                Some(len) => return Ok(Some(len)),
+                // Not before there is the whole of it: its sender may have died.
+                None => self.sleep(deadline)?,
+            },
+            Some(Coming::Whole(found)) => Some(found),
+            None => None,
+        };
+        found.map(|found| self.take(found, buffer)).transpose()
     }
 
     #[inline]
@@ -330,10 +359,18 @@ impl Receiver {
         }
     }
 
-    #[cold]
     fn sleep(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
+        self.sleep_for(deadline, Consumer::peek)
+    }
+
+    #[cold]
+    fn sleep_for<T>(
+        &mut self,
+        deadline: Deadline,
+        look: impl Fn(&mut Consumer) -> Result<Option<T>, Corrupt>,
+    ) -> Result<Option<T>, ReceiveError> {
         let Self { consumer, attachment, .. } = self;
-        match attachment.sleep(deadline, || consumer.peek()) {
+        match attachment.sleep(deadline, || look(consumer)) {
             Ok(found) => Ok(found),
             Err(Broken::PeerGone) => Err(ReceiveError::PeerGone),
             Err(Broken::Corrupt(corrupt)) => Err(corrupt.into()),

@@ -9,6 +9,7 @@ use super::batch::Batch;
 use super::catch_up::CatchUp;
 use super::grant::Grant;
 use super::options::Options;
+use super::parts::IN_PARTS;
 use super::producer::{Look, Producer, Room, record_size};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -89,8 +90,13 @@ impl Sender {
     /// In a ring of 8 MiB or more it also waits every 2 MiB until all was received, if the receiver
     /// takes 2 GB a second at least: what is sent next comes into memory that the caches still have,
     /// which makes such streams up to three times as fast. It waits for at most 50 milliseconds, less and
-    /// less often where that was in vain, and not before messages of more than 1.5 MiB. Who must never
-    /// wait while there is room sends with a deadline or tries, or [does not spin](Options::spin).
+    /// less often where that was in vain, and not before messages of more than 1.5 MiB. Before one of 768 KiB
+    /// to 16 MiB it waits, in rings of any size, for a receiver that is about to have the last one: for 16
+    /// microseconds a MiB, and less and less often as well. Who must never wait while there is room sends with
+    /// a deadline or tries, or [does not spin](Options::spin).
+    ///
+    /// A message of 64 KiB to 16 MiB goes in parts: a receiver that [waits for it](super::Receiver::receive)
+    /// copies it while it is still being written.
     ///
     /// # Errors
     ///
@@ -139,15 +145,35 @@ impl Sender {
         if length > self.producer.max_len() {
             return Err(SendError::TooLong { length, max: self.producer.max_len() });
         }
-        if look == Look::Patient && self.catch_up.is_due(self.producer.position()) {
-            self.catch_up.wait(&mut self.producer, record_size(length));
+        if look == Look::Patient {
+            self.let_catch_up(length);
         }
         let room = self.producer.room_to_copy(length, look)?.ok_or(SendError::Full)?;
         if room.restarts {
             self.catch_up.begun_anew(room.position);
         }
-        self.producer.send(room, message);
+        self.send_in(room, message);
         Ok(())
+    }
+
+    #[inline(always)]
+    fn let_catch_up(&mut self, length: usize) {
+        let Self { catch_up, producer, .. } = self;
+        if catch_up.is_due(producer.position()) {
+            catch_up.wait(producer, record_size(length));
+        }
+        if IN_PARTS.contains(&length) {
+            catch_up.wait_for_follower(producer, record_size(length));
+        }
+    }
+
+    #[inline(always)]
+    fn send_in(&mut self, room: Room, message: &[u8]) {
+        if IN_PARTS.contains(&message.len()) {
+            self.producer.send_in_parts(room, message);
+        } else {
+            self.producer.send(room, message);
+        }
     }
 
     /// Sends a message, waiting for room for at most `timeout`.
@@ -265,7 +291,7 @@ impl Sender {
         deadline: Deadline,
     ) -> Result<(), SendError> {
         let room = self.wait_for_room(message.len(), deadline)?;
-        self.producer.send(room, message);
+        self.send_in(room, message);
         Ok(())
     }
 

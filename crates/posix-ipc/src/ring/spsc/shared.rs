@@ -35,6 +35,9 @@ pub(crate) struct Header {
     pub(crate) sender_sleeps: Line<FutexWord>,
     /// The sender's and the receiver's.
     pub(crate) seats: [Line<Seat>; 2],
+    /// How far the sender has come with a message that it copies in parts; ahead of `tail` only while it does, or
+    /// if it died then. Written by the sender.
+    pub(crate) reached: Line<AtomicU64>,
 }
 
 #[cfg(not(posix_ipc_loom))]
@@ -56,7 +59,8 @@ const _: () = {
     assert!(std::mem::offset_of!(Header, receiver_sleeps) == 640);
     assert!(std::mem::offset_of!(Header, sender_sleeps) == 768);
     assert!(std::mem::offset_of!(Header, seats) == 896);
-    assert!(size_of::<Header>() == 1152);
+    assert!(std::mem::offset_of!(Header, reached) == 1152);
+    assert!(size_of::<Header>() == 1280);
 };
 
 /// Bytes of the longest message that is copied beside the sender's index as a matter of course: into two

@@ -1,0 +1,321 @@
+//! Long messages in parts: a receiver that waits for one copies it while its sender still does.
+//!
+//! The sender tells how far it has come in a word of its own, which is nothing to those who do not look at
+//! it: what counts is the index, as for every record. Who follows has copied for nothing if the index does not
+//! come, and nothing is lost by that.
+
+use std::ops::Range;
+
+use super::consumer::{Consumer, Found};
+use super::producer::{Producer, Room, record_size};
+use super::record::{DATA, Head};
+use super::shared::End;
+use crate::ring::error::Corrupt;
+use crate::ring::layout::RECORD_HEADER;
+use crate::ring::primitive::{AtomicU64, Ordering};
+
+/// The lengths of messages that go in parts. Shorter ones are there before a part would be; longer ones are
+/// copied past the caches.
+pub(super) const IN_PARTS: Range<usize> =
+    if cfg!(posix_ipc_loom) { 16..1024 } else { 64 * 1024..16 << 20 };
+/// What is worth to be told of, and has not left the nearest caches when it is read. A multiple of 8, as
+/// positions are.
+const PART: usize = if cfg!(posix_ipc_loom) { 8 } else { 16 * 1024 };
+/// From this length on parts are twice as long.
+const LONG: usize = 512 * 1024;
+/// How many looks in vain there are in all for a receiver that follows: a sender that takes longer was
+/// interrupted.
+const PATIENCE: u32 = if cfg!(posix_ipc_loom) { 1 } else { 2000 };
+
+impl Producer {
+    /// As `send`, of a message whose length is one of `IN_PARTS`.
+    pub(crate) fn send_in_parts(&mut self, room: Room, message: &[u8]) {
+        let shared = &*self.shared;
+        let region = shared.region().at_hand();
+        let reached = &shared.header().reached.0;
+        shared.restart_with(room);
+        region.store(room.position, Head::data(message.len()).to_word());
+        let mut end = room.position.wrapping_add(RECORD_HEADER);
+        let size = if message.len() < LONG { PART } else { 2 * PART };
+        for (index, part) in message.chunks(size).enumerate() {
+            region.write(end, part);
+            end = end.wrapping_add(part.len().next_multiple_of(8) as u64);
+            reached.store(end, Ordering::Release);
+            if index == 0 {
+                // Until it is awake, more is there.
+                shared.notify(End::Receiver);
+            }
+        }
+        let tail = shared.publish(room, message.len(), |_| {});
+        self.pass(room, tail);
+    }
+}
+
+/// What there is for a receiver.
+#[derive(Debug)]
+pub(super) enum Coming {
+    Whole(Found),
+    /// A part of a message of which the index does not tell yet.
+    Part,
+}
+
+impl Consumer {
+    /// The next message, or whether a part of it is there.
+    pub(super) fn look(&mut self) -> Result<Option<Coming>, Corrupt> {
+        Ok(match self.peek()? {
+            Some(found) => Some(Coming::Whole(found)),
+            None => self.has_part().then_some(Coming::Part),
+        })
+    }
+
+    /// Whether the next message comes in parts if it is as long as the last one.
+    #[inline(always)]
+    #[cfg_attr(posix_ipc_loom, allow(dead_code))]
+    pub(super) fn expects_parts(&self) -> bool {
+        IN_PARTS.contains(&self.last_len())
+    }
+
+    /// Whether there is a part of a message of which the index may not tell yet.
+    #[inline(always)]
+    pub(super) fn has_part(&self) -> bool {
+        let reached = self.reached().load(Ordering::Acquire);
+        self.copied_until(self.start(), reached).is_some()
+    }
+
+    /// Copies the message of which a part is there, as further parts come, and takes it. `None` if it can't be
+    /// had like this: then it is there as before, or will be.
+    pub(super) fn follow(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Corrupt> {
+        self.follow_for(PATIENCE, buffer)
+    }
+
+    fn follow_for(
+        &mut self,
+        mut patience: u32,
+        buffer: &mut [u8],
+    ) -> Result<Option<usize>, Corrupt> {
+        let arrivals = self.sender_arrivals();
+        let Some(copied) = self.copy_parts(buffer, &mut patience) else { return Ok(None) };
+        while self.news().is_none() {
+            if !wait(&mut patience) {
+                return Ok(None);
+            }
+        }
+        if self.peek()? != Some(copied) {
+            return Ok(None);
+        }
+        // A part of a sender that died and the rest of its successor are no message.
+        if self.sender_arrivals() != arrivals {
+            return Ok(None);
+        }
+        self.mark_alone(copied);
+        self.release(copied);
+        Ok(Some(copied.len))
+    }
+
+    /// Copies all parts; gives the record that they would be.
+    fn copy_parts(&self, buffer: &mut [u8], patience: &mut u32) -> Option<Found> {
+        let region = self.shared.region().at_hand();
+        let mut reached = self.reached().load(Ordering::Acquire);
+        let start = self.start();
+        self.copied_until(start, reached)?;
+        let head = Head::of_word(region.load(start));
+        let len = head.len as usize;
+        if start % 8 != 0 || head.kind != DATA || record_size(len) > region.size() {
+            return None;
+        }
+        let payload = start.wrapping_add(RECORD_HEADER);
+        let mut rest = buffer.get_mut(..len)?;
+        let mut done = 0;
+        while !rest.is_empty() {
+            let there = self.copied_until(start, reached)?.saturating_sub(done);
+            let count = rest.len().min(usize::try_from(there).unwrap_or(usize::MAX));
+            let (part, further) = rest.split_at_mut(count);
+            if count > 0 {
+                region.read(payload.wrapping_add(done), part);
+                done += count as u64;
+            } else if !wait(patience) {
+                return None;
+            }
+            rest = further;
+            reached = self.reached().load(Ordering::Acquire);
+        }
+        Some(Found { payload, len })
+    }
+
+    /// Where the next record starts, also if the ring is begun anew with it.
+    #[inline(always)]
+    fn start(&self) -> u64 {
+        self.shared.header().tail.0.next(self.position(), self.shared.region().size())
+    }
+
+    /// How many bytes of the message of the record at `start` are there, if its sender has `reached` that far:
+    /// no more to be trusted than the record itself.
+    #[inline(always)]
+    fn copied_until(&self, start: u64, reached: u64) -> Option<u64> {
+        let copied = reached.wrapping_sub(start).wrapping_sub(RECORD_HEADER);
+        (copied.wrapping_sub(1) < self.shared.region().size()).then_some(copied)
+    }
+
+    #[inline(always)]
+    fn reached(&self) -> &AtomicU64 {
+        &self.shared.header().reached.0
+    }
+
+    fn sender_arrivals(&self) -> u32 {
+        self.shared.seat(End::Sender).arrivals.load(Ordering::Acquire)
+    }
+}
+
+/// Pauses; `false` if there is no patience left.
+fn wait(patience: &mut u32) -> bool {
+    std::hint::spin_loop();
+    *patience = patience.saturating_sub(1);
+    *patience > 0
+}
+
+#[cfg(not(posix_ipc_loom))]
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ring::spsc::producer::Look;
+    use crate::ring::spsc::{Receiver, Sender};
+
+    const LEN: usize = 100_001;
+
+    fn message(seed: usize) -> Vec<u8> {
+        (0..LEN).map(|i| (i / 7 + seed) as u8).collect()
+    }
+
+    fn ring() -> (Sender, Receiver) {
+        crate::ring::spsc::pair(1 << 20).unwrap()
+    }
+
+    /// Writes some parts as a sender that is interrupted then.
+    fn begin(sender: &mut Sender, message: &[u8], parts: usize) -> Room {
+        let producer = &mut sender.producer;
+        let room = producer.room_to_copy(message.len(), Look::Exact).unwrap().unwrap();
+        let (region, header) = (producer.shared.region(), producer.shared.header());
+        region.store(room.position, Head::data(message.len()).to_word());
+        let payload = room.position.wrapping_add(RECORD_HEADER);
+        region.write(payload, &message[..parts * PART]);
+        header.reached.0.store(payload + (parts * PART) as u64, Ordering::Release);
+        room
+    }
+
+    #[test]
+    fn what_was_sent_in_parts_is_found_whole_and_leaves_no_part() {
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![0; LEN];
+        for seed in 0..20 {
+            sender.send(&message(seed)).unwrap();
+            assert!(receiver.consumer.has_part(), "until it was taken");
+            let followed =
+                if seed % 2 == 0 { receiver.consumer.follow(&mut buffer) } else { Ok(None) };
+            if followed.unwrap().is_none() {
+                assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(LEN)));
+            }
+            assert_eq!(buffer, message(seed));
+            assert!(!receiver.consumer.has_part());
+            assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        }
+    }
+
+    #[test]
+    fn a_sender_that_stops_half_way_is_not_waited_for_and_the_message_is_not_lost() {
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![0; LEN];
+        let room = begin(&mut sender, &message(1), 2);
+        assert!(receiver.consumer.has_part());
+        assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        assert_eq!(buffer[..2 * PART], message(1)[..2 * PART], "as far as it was there");
+        assert_eq!(receiver.try_receive(&mut buffer), Ok(None));
+        sender.producer.send_in_parts(room, &message(1));
+        assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
+        assert_eq!(buffer, message(1));
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_short_is_left_alone_and_the_message_stays() {
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![9; LEN - 1];
+        begin(&mut sender, &message(1), 2);
+        assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        assert!(buffer.iter().all(|byte| *byte == 9));
+    }
+
+    #[test]
+    fn parts_of_a_dead_sender_and_of_its_successor_are_never_one_message() {
+        let _watchdog = testutil::watchdog::watchdog(120);
+        let (mut sender, mut receiver) = ring();
+        let room = begin(&mut sender, &message(1), 3);
+        let shared = Arc::clone(&sender.producer.shared);
+        let follows = Arc::new(AtomicBool::new(false));
+        let following = Arc::clone(&follows);
+        let thread = thread::spawn(move || {
+            let mut buffer = vec![0; LEN];
+            following.store(true, Ordering::Release);
+            let followed = receiver.consumer.follow_for(u32::MAX, &mut buffer).unwrap();
+            assert_eq!(followed, None, "it began with what the dead one had left");
+            assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
+            assert_eq!(buffer, message(2));
+        });
+        while !follows.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        // Long enough for it to copy what is there.
+        thread::sleep(Duration::from_millis(50));
+        // As a successor arrives and sends, without its word that nothing is there, which would end it before.
+        shared.arrive(End::Sender);
+        sender.producer.send_in_parts(room, &message(2));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn no_word_of_the_sender_leads_out_of_the_ring_or_keeps_the_receiver() {
+        let _watchdog = testutil::watchdog::watchdog(120);
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![0; LEN];
+        let room = begin(&mut sender, &message(1), 1);
+        let header = sender.producer.shared.header();
+        let words = [0, 1, 7, 8, 9, LEN as u64, 1 << 20, (1 << 20) + 8, u64::MAX - 8, u64::MAX];
+        for restart in words {
+            header.tail.0.restart_at(restart);
+            for reached in words.iter().flat_map(|word| [*word, room.position + word]) {
+                header.reached.0.store(reached, Ordering::Release);
+                for head in [u64::MAX, 0, Head::data(1 << 21).to_word(), Head::data(LEN).to_word()]
+                {
+                    sender.producer.shared.region().store(room.position, head);
+                    assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_that_goes_to_and_fro_ends_the_patience_of_who_follows() {
+        let _watchdog = testutil::watchdog::watchdog(120);
+        let (mut sender, mut receiver) = ring();
+        begin(&mut sender, &message(1), 1);
+        let shared = Arc::clone(&sender.producer.shared);
+        let ends = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&ends);
+        let scribbler = thread::spawn(move || {
+            let payload = shared.header().reached.0.load(Ordering::Relaxed) - PART as u64;
+            while !ending.load(Ordering::Relaxed) {
+                for count in [8, 16] {
+                    shared.header().reached.0.store(payload + count, Ordering::Relaxed);
+                }
+            }
+        });
+        for _ in 0..100 {
+            assert_eq!(receiver.consumer.follow(&mut vec![0; LEN]), Ok(None));
+        }
+        ends.store(true, Ordering::Relaxed);
+        scribbler.join().unwrap();
+    }
+}
