@@ -200,6 +200,7 @@ mod tests {
         let producer = &mut sender.producer;
         let room = producer.room_to_copy(message.len(), Look::Exact).unwrap().unwrap();
         let (region, header) = (producer.shared.region(), producer.shared.header());
+        producer.shared.restart_with(room);
         region.store(room.position, Head::data(message.len()).to_word());
         let payload = room.position.wrapping_add(RECORD_HEADER);
         region.write(payload, &message[..parts * PART]);
@@ -222,6 +223,27 @@ mod tests {
             assert_eq!(buffer, message(seed));
             assert!(!receiver.consumer.has_part());
             assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        }
+    }
+
+    #[test]
+    fn the_payload_of_a_message_that_begins_the_ring_anew_starts_a_line() {
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![0; LEN];
+        for short in [0, 8, 40, 64, 1000] {
+            sender.send(&message(0)[..short]).unwrap();
+            assert_eq!(receiver.receive(&mut buffer), Ok(short));
+            assert_eq!(
+                receiver.try_receive(&mut buffer),
+                Ok(None),
+                "which says that all was taken"
+            );
+            sender.producer.look_next();
+            sender.send(&message(short)).unwrap();
+            let start = sender.producer.position().wrapping_sub(record_size(LEN));
+            assert_eq!(start % sender.producer.capacity(), 56, "after {short} bytes");
+            assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
+            assert_eq!(buffer, message(short));
         }
     }
 
@@ -285,7 +307,8 @@ mod tests {
         let words = [0, 1, 7, 8, 9, LEN as u64, 1 << 20, (1 << 20) + 8, u64::MAX - 8, u64::MAX];
         for restart in words {
             header.tail.0.restart_at(restart);
-            for reached in words.iter().flat_map(|word| [*word, room.position + word]) {
+            for reached in words.iter().flat_map(|word| [*word, room.position.wrapping_add(*word)])
+            {
                 header.reached.0.store(reached, Ordering::Release);
                 for head in [u64::MAX, 0, Head::data(1 << 21).to_word(), Head::data(LEN).to_word()]
                 {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::parts::IN_PARTS;
 use super::record::Head;
 use super::shared::{BEGINNING, End, LATEST, LONGEST, Publication, Shared, corrupt, offset};
 use crate::ring::error::Corrupt;
@@ -14,6 +15,9 @@ use crate::ring::primitive::{Ordering, take_line};
 pub(super) const REWIND: std::ops::Range<u64> =
     if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
+/// Where in the region it is begun anew for long messages: their payload starts a line, and is copied faster.
+const LINE: u64 = 64;
+const LONG_START: u64 = LINE - RECORD_HEADER;
 /// How far from its start an empty ring is begun anew for shorter ones that are copied.
 const WINDOW: u64 = 4096;
 /// How many records a stream writes between two looks whether the ring is empty.
@@ -98,7 +102,8 @@ impl Producer {
         let size = record_size(len);
         let from_start = self.tail & (self.capacity() - 1);
         let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
-        self.find_room(len, look, may_rewind)
+        let start = if IN_PARTS.contains(&len) { LONG_START } else { 0 };
+        self.find_room(len, look, may_rewind.then_some(start))
     }
 
     /// Finds room for a record of `len` bytes, which is at most `max_len`.
@@ -106,10 +111,10 @@ impl Producer {
     pub(crate) fn room(&mut self, len: usize, look: Look) -> Result<Option<Room>, Corrupt> {
         let size = record_size(len);
         let may_rewind = REWIND.contains(&size) || REWIND_LARGE.contains(&size);
-        self.find_room(len, look, may_rewind)
+        self.find_room(len, look, may_rewind.then_some(0))
     }
 
-    /// As `room`; an empty ring is begun anew if `may_rewind`.
+    /// As `room`; an empty ring is begun anew at `start` of the region if there is one.
     ///
     /// In line, as is what it calls: handed over through memory, the room would be read back with wider
     /// accesses than it was written with. Those wait until all stores before have left the processor, which
@@ -119,11 +124,11 @@ impl Producer {
         &mut self,
         len: usize,
         look: Look,
-        may_rewind: bool,
+        start: Option<u64>,
     ) -> Result<Option<Room>, Corrupt> {
         let size = record_size(len);
-        if may_rewind {
-            if let Some(position) = self.rewind()? {
+        if let Some(start) = start {
+            if let Some(position) = self.rewind(start)? {
                 return Ok(Some(Room { position, len, restarts: true }));
             }
         }
@@ -151,15 +156,15 @@ impl Producer {
         self.capacity() - self.tail.wrapping_sub(self.head)
     }
 
-    /// Where the region starts anew, if the ring is empty and is not at its start already.
+    /// The next position that is `start` in the region, if the ring is empty and is not there already.
     #[inline(always)]
-    fn rewind(&mut self) -> Result<Option<u64>, Corrupt> {
+    fn rewind(&mut self, start: u64) -> Result<Option<u64>, Corrupt> {
         if self.looks > 0 {
             self.looks -= 1;
             return Ok(None);
         }
         let from_start = self.tail & (self.capacity() - 1);
-        if from_start == 0 {
+        if from_start == start {
             return Ok(None);
         }
         take_line(&self.shared.header().head.0);
@@ -168,7 +173,8 @@ impl Producer {
             self.looks = LOOK_EVERY;
             return Ok(None);
         }
-        Ok(Some(self.tail.wrapping_sub(from_start).wrapping_add(self.capacity())))
+        let round = if from_start < start { 0 } else { self.capacity() };
+        Ok(Some(self.tail.wrapping_sub(from_start).wrapping_add(round).wrapping_add(start)))
     }
 
     /// Looks at the index that the receiver tells in steps, and gives it.
