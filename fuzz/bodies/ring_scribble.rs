@@ -30,6 +30,7 @@ impl Program<'_> {
 pub fn run(data: &[u8]) {
     let mut program = Program(data);
     match program.byte() {
+        Some(255) => long_messages(program),
         Some(shape) if shape % 2 == 0 => spsc_ring(program),
         Some(_) => mpmc_ring(program),
         None => {}
@@ -79,6 +80,32 @@ fn spsc_ring(mut program: Program<'_>) {
     let _ = (sender.peer(), receiver.peer(), sender.backlog(), receiver.backlog());
     drop((sender, receiver));
     let _ = spsc::Sender::open(&name);
+}
+
+/// A receiver that waits for messages in parts, and follows whatever says that there is one.
+fn long_messages(mut program: Program<'_>) {
+    const MESSAGE: [u8; 65_536] = [5; 65_536];
+    let name = Name::unique("fuzz-ring");
+    let mut sender = spsc::Sender::create(&name, 128 << 10).expect("there is memory");
+    let mut receiver = spsc::Receiver::open(&name).expect("it was just made");
+    let memory = SharedMemory::open(&name).expect("it was just made");
+    let mapping = memory.map().expect("it can be mapped");
+    let mut buffer = vec![0; 70_000];
+    // It expects the next one to be as long.
+    sender.send(&MESSAGE).expect("it is empty");
+    assert_eq!(receiver.receive(&mut buffer), Ok(MESSAGE.len()));
+    while let Some(operation) = program.byte() {
+        match operation % 8 {
+            0..=3 => scribble(&mapping, &mut program),
+            4 => drop(sender.try_send(&MESSAGE)),
+            5 => drop(receiver.try_receive_vec()),
+            _ => {
+                if let Ok(Some(len)) = receiver.receive_timeout(&mut buffer, MOMENT) {
+                    assert!(len <= buffer.len());
+                }
+            }
+        }
+    }
 }
 
 fn mpmc_ring(mut program: Program<'_>) {
