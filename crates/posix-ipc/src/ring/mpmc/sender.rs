@@ -48,6 +48,11 @@ pub struct Sender {
     pub(super) wanted: Arc<AtomicU32>,
 }
 
+/// How often a spinning sender looks for an eighth of a lane before it is content with one slot; fewer looks
+/// than a spin has. A receiver that takes longer for so many is not disturbed by a sender close behind it, but
+/// by one that says for each slot anew that it is about to sleep.
+const PATIENT_LOOKS: u32 = 900;
+
 impl Sender {
     pub(super) fn new(participant: Arc<Participant>) -> Self {
         let spin = Spin::new(participant.spins);
@@ -298,7 +303,13 @@ impl Sender {
         let lane = priority.get();
         let claim = || participant.shared.claim_free(lane, participant.seat);
         // A look takes no line from the receivers, as a claim would.
-        let seems = || participant.shared.seems_to_have_eighth_free(lane).then_some(());
+        let shared = &participant.shared;
+        let mut looks = 0;
+        let seems = || {
+            looks += 1;
+            let seems = shared.seems_to_have_eighth_free(lane);
+            (seems || looks > PATIENT_LOOKS && shared.has_room(lane)).then_some(())
+        };
         if participant.look(crowd, spin, sent.swap(0, Relaxed), seems).is_some() {
             if let Some(ticket) = claim()? {
                 return Ok(ticket);
