@@ -248,7 +248,7 @@ mod system {
 
         #[test]
         fn lines_are_inner_ones_if_the_message_reaches_into_them_and_no_state_stands_there() {
-            let pages = Box::leak(Box::new(Pages([7; 16384])));
+            let mut pages = Box::new(Pages([7; 16384]));
             let base = NonNull::from(&mut pages.0).cast::<u8>();
             for max_len in [8, 48, 64, 100, 112, 128, 240, 1000] {
                 let stride = (SLOT_HEADER as usize + max_len).next_multiple_of(16);
