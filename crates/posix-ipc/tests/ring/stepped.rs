@@ -298,8 +298,15 @@ fn an_mpmc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_take
 
 #[test]
 fn what_an_mpmc_receiver_killed_at_any_instruction_had_in_hand_is_delivered_again() {
-    for (what, messages) in [("mpmc peek", MESSAGES), ("mpmc receive", LONG)] {
-        let (traced, halves) = kill_an_mpmc_receiver(what, messages);
-        assert!(!traced || halves > 0, "{what}");
-    }
+    let (traced, halves) = kill_an_mpmc_receiver("mpmc peek", MESSAGES);
+    assert!(!traced || halves > 0);
+}
+
+/// It has it in hand while it marks the message's lines, which it does where copies are the
+/// processor's own instructions.
+#[cfg(all(target_arch = "x86_64", not(posix_ipc_portable_copy)))]
+#[test]
+fn what_an_mpmc_receiver_was_killed_with_as_it_marked_its_lines_is_delivered_again() {
+    let (traced, halves) = kill_an_mpmc_receiver("mpmc receive", LONG);
+    assert!(!traced || halves > 0);
 }
