@@ -84,7 +84,7 @@ fn spsc_ring(mut program: Program<'_>) {
 
 /// A receiver that waits for messages in parts, and follows whatever says that there is one.
 fn long_messages(mut program: Program<'_>) {
-    const MESSAGE: [u8; 65_536] = [5; 65_536];
+    static MESSAGE: [u8; 65_536] = [5; 65_536];
     let name = Name::unique("fuzz-ring");
     let mut sender = spsc::Sender::create(&name, 128 << 10).expect("there is memory");
     let mut receiver = spsc::Receiver::open(&name).expect("it was just made");
