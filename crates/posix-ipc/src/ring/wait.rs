@@ -15,7 +15,7 @@ use crate::turns::Turns;
 ///
 /// It is a cliff: a spin shorter than a wake never succeeds, since once both sides sleep
 /// every answer takes a wake.
-const BUDGET: u32 = if cfg!(posix_ipc_loom) { 0 } else { 1000 };
+pub(super) const BUDGET: u32 = if cfg!(posix_ipc_loom) { 0 } else { 1000 };
 /// The most waits that go by without a spin after spins that failed.
 const SKIP_MAX: u32 = 1024;
 /// The most pauses between two looks.
