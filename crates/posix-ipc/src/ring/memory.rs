@@ -248,6 +248,14 @@ mod system {
             fetch_to_write(self.word(position));
         }
 
+        /// As `expect_write`, of each line of the `size` bytes at `position`.
+        #[inline(always)]
+        pub(crate) fn expect_writes(&self, position: u64, size: u64) {
+            for offset in (0..size).step_by(64) {
+                self.expect_write(position.wrapping_add(offset));
+            }
+        }
+
         /// Writes to each line that starts in the `size` bytes at `position` what stands there; nobody else
         /// may write them meanwhile. See [`take_line`](super::super::primitive::take_line()).
         #[inline(always)]
@@ -441,6 +449,8 @@ mod model {
         pub(crate) fn expect_read(&self, _position: u64) {}
 
         pub(crate) fn expect_write(&self, _position: u64) {}
+
+        pub(crate) fn expect_writes(&self, _position: u64, _size: u64) {}
 
         pub(crate) fn mark(&self, _position: u64, _size: u64) {}
 

@@ -103,6 +103,10 @@ impl Producer {
         let from_start = self.tail & (self.capacity() - 1);
         let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
         let start = if IN_PARTS.contains(&len) { LONG_START } else { 0 };
+        if self.is_dialogue && self.looks == 0 && REWIND.contains(&size) {
+            // Where it will most likely stand: these lines come while the look at the receiver's is waited for.
+            self.shared.region().expect_writes(start, size);
+        }
         self.find_room(len, look, may_rewind.then_some(start))
     }
 
@@ -167,7 +171,6 @@ impl Producer {
         if from_start == start {
             return Ok(None);
         }
-        take_line(&self.shared.header().head.0);
         self.is_dialogue = self.is_drained()?;
         if !self.is_dialogue {
             self.looks = LOOK_EVERY;
@@ -289,6 +292,8 @@ impl Producer {
     pub(super) fn pass(&mut self, room: Room, tail: u64) {
         if room.restarts {
             self.head = room.position;
+            // It was looked at for that, and the receiver will write it next; nobody waits for this.
+            take_line(&self.shared.header().head.0);
         }
         (self.tail, self.published) = (tail, tail);
     }
