@@ -332,6 +332,8 @@ pub(crate) use system::Header;
 
 #[cfg(posix_ipc_loom)]
 mod model {
+    use std::mem::MaybeUninit;
+
     use loom::cell::UnsafeCell;
 
     use super::super::primitive::{AtomicU64, Ordering};
@@ -480,6 +482,16 @@ mod model {
                 word[..chunk.len()].copy_from_slice(chunk);
                 self.store(position + 8 * index as u64, u64::from_ne_bytes(word));
             }
+        }
+
+        pub(crate) fn read_uninit(&self, position: u64, bytes: &mut [MaybeUninit<u8>]) -> bool {
+            for (index, chunk) in bytes.chunks_mut(8).enumerate() {
+                let word = self.load(position + 8 * index as u64).to_ne_bytes();
+                for (to, byte) in chunk.iter_mut().zip(word) {
+                    to.write(byte);
+                }
+            }
+            true
         }
 
         pub(crate) fn read(&self, position: u64, bytes: &mut [u8]) {

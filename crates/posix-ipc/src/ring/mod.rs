@@ -46,7 +46,7 @@ mod pace;
 mod primitive;
 mod wait;
 
-#[cfg(not(posix_ipc_loom))]
+#[cfg_attr(posix_ipc_loom, allow(dead_code))]
 mod copy;
 #[cfg(not(posix_ipc_loom))]
 mod handle;

@@ -6,13 +6,13 @@ use crate::deadline::Deadline;
 use crate::ring::error::SendError;
 
 /// How much is written before it is published without being asked.
-const LIMIT: u64 = 8 * 1024;
+const LIMIT: usize = 8 * 1024;
 
 /// Sends messages with one publication for many, from [`Sender::batch`](super::Sender::batch).
 ///
 /// The receiver sees them when the batch is [flushed](Self::flush) or dropped, when 8 KiB have
-/// come together, and before the batch waits for room. Should the process die before, those
-/// that were not published yet are not sent.
+/// come together, and before the batch waits for room. A message of 8 KiB or more is sent by itself, after
+/// those before it. Should the process die before, those that were not published yet are not sent.
 ///
 /// # Examples
 ///
@@ -39,14 +39,15 @@ impl<'a> Batch<'a> {
         Self { sender }
     }
 
-    /// Sends a message, waiting for room if there is none.
+    /// Sends a message, waiting for room if there is none, and otherwise as [`Sender::send`](super::Sender::send)
+    /// does.
     ///
     /// # Errors
     ///
     /// As [`Sender::send`](super::Sender::send).
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
-        match self.write(message, Look::Cheap) {
+        match self.write(message, Look::Patient) {
             Err(SendError::Full) => {}
             result => return result,
         }
@@ -71,9 +72,17 @@ impl<'a> Batch<'a> {
 
     #[inline]
     fn write(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
-        self.sender.write(message, look)?;
-        if self.sender.producer.unpublished() >= LIMIT {
+        if message.len() >= LIMIT {
+            // It would be published at once in any case.
             self.flush();
+            return self.sender.send_one(message, look);
+        }
+        self.sender.write(message, look)?;
+        if self.sender.producer.unpublished() >= LIMIT as u64 {
+            self.flush();
+            if look == Look::Patient {
+                self.sender.let_catch_up(0);
+            }
         }
         Ok(())
     }

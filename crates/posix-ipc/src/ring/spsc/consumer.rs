@@ -1,11 +1,13 @@
 //! The receiver's side of the algorithm: records, validation, giving room back.
 
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 
+use super::place::Place;
 use super::producer::{REWIND, record_size};
 use super::record::{DATA, Head};
 use super::shared::{BEGINNING, End, LONGEST, Shared, corrupt, offset};
-use crate::ring::error::Corrupt;
+use crate::ring::error::{Corrupt, ReceiveError};
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
 use crate::ring::primitive::Ordering;
@@ -15,6 +17,9 @@ use crate::ring::primitive::Ordering;
 /// written again.
 const MARKED_MAX: usize = 4096;
 const MARKED_MAX_ALONE: usize = 256 * 1024;
+/// With more than so many bytes to be received, lines will have left the caches as well; who copies into vectors
+/// is slower than its sender, and has more to lose by taking them.
+const CLOSE: u64 = 256 * 1024;
 
 /// A published record, found and validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub(crate) struct Consumer {
     pace: Pace,
     /// Whether the last look brought a single message, of which `pace` has not been told.
     is_single: bool,
+    /// Whether the sender was at most `CLOSE` bytes ahead at the last look.
+    is_close: bool,
     /// What came with the index of the message at position `begins`: the first `begun` bytes.
     beginning: [u8; LONGEST],
     begun: usize,
@@ -72,6 +79,7 @@ impl Consumer {
             len: 0,
             pace: Pace::new(true),
             is_single: false,
+            is_close: true,
             beginning: [0; LONGEST],
             begun: 0,
             begins: None,
@@ -168,6 +176,7 @@ impl Consumer {
         };
         let payload = self.head.wrapping_add(RECORD_HEADER);
         self.tail = tail;
+        self.is_close = true;
         (self.begins, self.begun) = (Some(payload), begun);
         self.is_single = true;
         Some(Found { payload, len })
@@ -182,32 +191,49 @@ impl Consumer {
         self.beginning.get(..self.begun).unwrap_or_default()
     }
 
-    /// Copies out a message that will be released next, and takes its lines with that.
+    /// Copies a message out and gives up its record.
     #[inline(always)]
-    pub(crate) fn read_all(&self, found: Found, bytes: &mut [u8]) {
+    pub(crate) fn take(
+        &mut self,
+        found: Found,
+        place: &mut (impl Place + ?Sized),
+    ) -> Result<usize, ReceiveError> {
+        // SAFETY: `read_all` says whether it wrote all.
+        unsafe { place.fill(found.len, |bytes| self.read_all(found, bytes).then_some(())) }?;
+        self.release(found);
+        Ok(found.len)
+    }
+
+    /// Copies out a message that will be released next, and takes its lines with that; whether all of `bytes`
+    /// was written.
+    #[inline(always)]
+    fn read_all(&self, found: Found, bytes: &mut [MaybeUninit<u8>]) -> bool {
         if let Some(beginning) = self.beginning(found).get(..bytes.len()) {
-            return bytes.copy_from_slice(beginning);
+            for (to, byte) in bytes.iter_mut().zip(beginning) {
+                to.write(*byte);
+            }
+            return true;
         }
-        let end = found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
-        let most = if end == self.tail { MARKED_MAX_ALONE } else { MARKED_MAX };
-        self.read_marked(found, bytes, most);
+        let is_whole = self.shared.region().read_uninit(found.payload, bytes);
+        self.mark_read(found);
+        is_whole
+    }
+
+    /// Takes the lines of a message that was read as a whole and will be released next.
+    #[inline(always)]
+    pub(super) fn mark_read(&self, found: Found) {
+        if self.is_close {
+            let end =
+                found.payload.wrapping_sub(RECORD_HEADER).wrapping_add(record_size(found.len));
+            self.mark(found, if end == self.tail { MARKED_MAX_ALONE } else { MARKED_MAX });
+        }
     }
 
     #[inline(always)]
-    fn read_marked(&self, found: Found, bytes: &mut [u8], most: usize) {
-        let region = self.shared.region().at_hand();
-        region.read(found.payload, bytes);
+    fn mark(&self, found: Found, most: usize) {
         if found.len <= most {
-            region.mark(found.payload.wrapping_sub(RECORD_HEADER), record_size(found.len));
-        }
-    }
-
-    /// Takes the lines of a message that was read, if it is the only one that is there.
-    pub(super) fn mark_alone(&self, found: Found) {
-        let start = found.payload.wrapping_sub(RECORD_HEADER);
-        let size = record_size(found.len);
-        if found.len <= MARKED_MAX_ALONE && start.wrapping_add(size) == self.tail {
-            self.shared.region().mark(start, size);
+            let start = found.payload.wrapping_sub(RECORD_HEADER);
+            self.shared.region().at_hand().mark(start, record_size(found.len));
         }
     }
 
@@ -244,7 +270,8 @@ impl Consumer {
             return None;
         }
         let found = self.known().ok()?;
-        self.read_marked(found, buffer.get_mut(..found.len)?, MARKED_MAX);
+        self.shared.region().at_hand().read(found.payload, buffer.get_mut(..found.len)?);
+        self.mark(found, MARKED_MAX);
         self.release(found);
         Some(found.len)
     }
@@ -315,6 +342,7 @@ impl Consumer {
         self.waited = self.waited.wrapping_add(skipped);
         self.head = head;
         self.tail = tail;
+        self.is_close = tail.wrapping_sub(head) <= CLOSE;
         Ok(true)
     }
 

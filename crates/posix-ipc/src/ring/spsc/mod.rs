@@ -21,6 +21,7 @@
 
 mod consumer;
 mod parts;
+mod place;
 mod producer;
 mod record;
 mod shared;

@@ -142,9 +142,8 @@ fn a_long_copy_is_received_by_who_looks_while_it_is_sent() {
         });
         let found = next(&mut consumer);
         let mut buffer = [0; 32];
-        consumer.read_all(found, &mut buffer);
+        assert_eq!(consumer.take(found, &mut buffer[..]), Ok(32));
         assert_eq!(buffer, [7; 32]);
-        consumer.release(found);
         sender.join().unwrap();
     });
 }
@@ -212,7 +211,7 @@ fn a_message_in_parts_is_followed_or_found_whole_and_no_wake_is_lost() {
         });
         for byte in [1u8, 2] {
             let mut buffer = [0; 24];
-            match consumer.follow(&mut buffer).unwrap() {
+            match consumer.follow(&mut buffer[..]).unwrap() {
                 Some(len) => assert_eq!((len, buffer), (24, [byte; 24])),
                 None => assert_eq!(receive(&mut consumer), u64::from_ne_bytes([byte; 8])),
             }
@@ -232,7 +231,7 @@ fn who_sleeps_is_woken_by_the_first_part_and_by_the_whole() {
         let bed = SeatBed { shared: std::sync::Arc::clone(&consumer.shared), end: End::Receiver };
         let mut buffer = [0; 24];
         let followed = match sleep(&bed, || consumer.look()) {
-            Coming::Part => consumer.follow(&mut buffer).unwrap(),
+            Coming::Part => consumer.follow(&mut buffer[..]).unwrap(),
             Coming::Whole(_) => None,
         };
         match followed {

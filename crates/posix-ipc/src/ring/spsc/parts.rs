@@ -4,9 +4,11 @@
 //! it: what counts is the index, as for every record. Who follows has copied for nothing if the index does not
 //! come, and nothing is lost by that.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::consumer::{Consumer, Found};
+use super::place::Place;
 use super::producer::{Producer, Room, record_size};
 use super::record::{DATA, Head};
 use super::shared::End;
@@ -84,17 +86,20 @@ impl Consumer {
 
     /// Copies the message of which a part is there, as further parts come, and takes it. `None` if it can't be
     /// had like this: then it is there as before, or will be.
-    pub(super) fn follow(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, Corrupt> {
-        self.follow_for(PATIENCE, buffer)
+    pub(super) fn follow(
+        &mut self,
+        place: &mut (impl Place + ?Sized),
+    ) -> Result<Option<usize>, Corrupt> {
+        self.follow_for(PATIENCE, place)
     }
 
     fn follow_for(
         &mut self,
         mut patience: u32,
-        buffer: &mut [u8],
+        place: &mut (impl Place + ?Sized),
     ) -> Result<Option<usize>, Corrupt> {
         let arrivals = self.sender_arrivals();
-        let Some(copied) = self.copy_parts(buffer, &mut patience) else { return Ok(None) };
+        let Some(copied) = self.copy_parts(place, &mut patience) else { return Ok(None) };
         while self.news().is_none() {
             if !wait(&mut patience) {
                 return Ok(None);
@@ -107,15 +112,15 @@ impl Consumer {
         if self.sender_arrivals() != arrivals {
             return Ok(None);
         }
-        self.mark_alone(copied);
+        self.mark_read(copied);
         self.release(copied);
         Ok(Some(copied.len))
     }
 
     /// Copies all parts; gives the record that they would be.
-    fn copy_parts(&self, buffer: &mut [u8], patience: &mut u32) -> Option<Found> {
-        let region = self.shared.region().at_hand();
-        let mut reached = self.reached().load(Ordering::Acquire);
+    fn copy_parts(&self, place: &mut (impl Place + ?Sized), patience: &mut u32) -> Option<Found> {
+        let region = self.shared.region();
+        let reached = self.reached().load(Ordering::Acquire);
         let start = self.start();
         self.copied_until(start, reached)?;
         let head = Head::of_word(region.load(start));
@@ -123,23 +128,39 @@ impl Consumer {
         if start % 8 != 0 || head.kind != DATA || record_size(len) > region.size() {
             return None;
         }
+        // SAFETY: `copy_each_part` ends early or when it has written all of what it was given.
+        let copied =
+            unsafe { place.fill(len, |bytes| self.copy_each_part(start, bytes, patience)) };
+        // A place that is too short is for those to tell who find the whole.
+        copied.ok().flatten().map(|()| Found { payload: start.wrapping_add(RECORD_HEADER), len })
+    }
+
+    /// Copies the parts of the record at `start` until there is nothing left of `rest`.
+    fn copy_each_part(
+        &self,
+        start: u64,
+        mut rest: &mut [MaybeUninit<u8>],
+        patience: &mut u32,
+    ) -> Option<()> {
+        let region = self.shared.region().at_hand();
         let payload = start.wrapping_add(RECORD_HEADER);
-        let mut rest = buffer.get_mut(..len)?;
         let mut done = 0;
         while !rest.is_empty() {
+            let reached = self.reached().load(Ordering::Acquire);
             let there = self.copied_until(start, reached)?.saturating_sub(done);
             let count = rest.len().min(usize::try_from(there).unwrap_or(usize::MAX));
             let (part, further) = rest.split_at_mut(count);
             if count > 0 {
-                region.read(payload.wrapping_add(done), part);
+                if !region.read_uninit(payload.wrapping_add(done), part) {
+                    return None;
+                }
                 done += count as u64;
             } else if !wait(patience) {
                 return None;
             }
             rest = further;
-            reached = self.reached().load(Ordering::Acquire);
         }
-        Some(Found { payload, len })
+        Some(())
     }
 
     /// Where the next record starts, also if the ring is begun anew with it.
@@ -216,13 +237,13 @@ mod tests {
             sender.send(&message(seed)).unwrap();
             assert!(receiver.consumer.has_part(), "until it was taken");
             let followed =
-                if seed % 2 == 0 { receiver.consumer.follow(&mut buffer) } else { Ok(None) };
+                if seed % 2 == 0 { receiver.consumer.follow(&mut buffer[..]) } else { Ok(None) };
             if followed.unwrap().is_none() {
                 assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(LEN)));
             }
             assert_eq!(buffer, message(seed));
             assert!(!receiver.consumer.has_part());
-            assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+            assert_eq!(receiver.consumer.follow(&mut buffer[..]), Ok(None));
         }
     }
 
@@ -253,7 +274,7 @@ mod tests {
         let mut buffer = vec![0; LEN];
         let room = begin(&mut sender, &message(1), 2);
         assert!(receiver.consumer.has_part());
-        assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        assert_eq!(receiver.consumer.follow(&mut buffer[..]), Ok(None));
         assert_eq!(buffer[..2 * PART], message(1)[..2 * PART], "as far as it was there");
         assert_eq!(receiver.try_receive(&mut buffer), Ok(None));
         sender.producer.send_in_parts(room, &message(1));
@@ -266,8 +287,35 @@ mod tests {
         let (mut sender, mut receiver) = ring();
         let mut buffer = vec![9; LEN - 1];
         begin(&mut sender, &message(1), 2);
-        assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+        assert_eq!(receiver.consumer.follow(&mut buffer[..]), Ok(None));
         assert!(buffer.iter().all(|byte| *byte == 9));
+    }
+
+    #[test]
+    fn a_vector_is_made_as_long_as_the_message_and_holds_nothing_without_one() {
+        let (mut sender, mut receiver) = ring();
+        let mut vector = vec![9; 3];
+        sender.send(&message(1)).unwrap();
+        assert_eq!(receiver.consumer.follow(&mut vector), Ok(Some(LEN)));
+        assert_eq!(vector, message(1));
+        begin(&mut sender, &message(2), 2);
+        assert_eq!(receiver.consumer.follow(&mut vector), Ok(None));
+        assert_eq!(vector, []);
+    }
+
+    #[test]
+    fn a_vector_is_received_in_parts_from_batches_too() {
+        let (mut sender, mut receiver) = ring();
+        let mut batch = sender.batch();
+        batch.send(b"before").unwrap();
+        batch.send(&message(3)).unwrap();
+        batch.send(b"behind").unwrap();
+        assert_eq!(receiver.receive_vec().unwrap(), b"before");
+        assert!(receiver.consumer.has_part(), "the long one was sent in parts");
+        assert_eq!(receiver.receive_vec().unwrap(), message(3));
+        assert_eq!(receiver.try_receive_vec(), Ok(None), "the last one is not published yet");
+        drop(batch);
+        assert_eq!(receiver.receive_vec().unwrap(), b"behind");
     }
 
     #[test]
@@ -281,7 +329,7 @@ mod tests {
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; LEN];
             following.store(true, Ordering::Release);
-            let followed = receiver.consumer.follow_for(u32::MAX, &mut buffer).unwrap();
+            let followed = receiver.consumer.follow_for(u32::MAX, &mut buffer[..]).unwrap();
             assert_eq!(followed, None, "it began with what the dead one had left");
             assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
             assert_eq!(buffer, message(2));
@@ -313,7 +361,7 @@ mod tests {
                 for head in [u64::MAX, 0, Head::data(1 << 21).to_word(), Head::data(LEN).to_word()]
                 {
                     sender.producer.shared.region().store(room.position, head);
-                    assert_eq!(receiver.consumer.follow(&mut buffer), Ok(None));
+                    assert_eq!(receiver.consumer.follow(&mut buffer[..]), Ok(None));
                 }
             }
         }
@@ -336,7 +384,7 @@ mod tests {
             }
         });
         for _ in 0..100 {
-            assert_eq!(receiver.consumer.follow(&mut vec![0; LEN]), Ok(None));
+            assert_eq!(receiver.consumer.follow(&mut vec![0; LEN][..]), Ok(None));
         }
         ends.store(true, Ordering::Relaxed);
         scribbler.join().unwrap();

@@ -8,6 +8,7 @@ use super::attachment::{Attachment, Broken, Peer};
 use super::consumer::{Consumer, Found};
 use super::options::Options;
 use super::parts::Coming;
+use super::place::Place;
 use super::view::Record;
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
@@ -109,7 +110,7 @@ impl Receiver {
             return Ok(Some(len));
         }
         match self.consumer.peek()? {
-            Some(found) => self.take(found, buffer).map(Some),
+            Some(found) => self.consumer.take(found, buffer).map(Some),
             None => Ok(None),
         }
     }
@@ -148,13 +149,14 @@ impl Receiver {
         }
     }
 
-    /// Receives the next message into a new vector, waiting for one if there is none.
+    /// Receives the next message into a new vector, waiting for one if there is none. A long one is copied
+    /// as it is being written.
     ///
     /// # Errors
     ///
     /// As [`receive`](Self::receive), but for the buffer.
     pub fn receive_vec(&mut self) -> Result<Vec<u8>, ReceiveError> {
-        self.peek().map(Record::into_vec)
+        self.receive_vec_until(|| Deadline::Never)?.ok_or(ReceiveError::PeerGone)
     }
 
     /// Receives the next message into a new vector if there is one.
@@ -163,7 +165,8 @@ impl Receiver {
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     pub fn try_receive_vec(&mut self) -> Result<Option<Vec<u8>>, ReceiveError> {
-        Ok(self.try_peek()?.map(Record::into_vec))
+        let Some(found) = self.consumer.peek()? else { return Ok(None) };
+        self.take_vec(found).map(Some)
     }
 
     /// Receives the next message into a new vector, waiting for at most `timeout`; `None` if none
@@ -176,7 +179,7 @@ impl Receiver {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, ReceiveError> {
-        Ok(self.peek_timeout(timeout)?.map(Record::into_vec))
+        self.receive_vec_until(|| Deadline::after(timeout))
     }
 
     /// Receives the next message into a new vector, waiting until `deadline` at most; `None` if
@@ -189,7 +192,7 @@ impl Receiver {
         &mut self,
         deadline: Instant,
     ) -> Result<Option<Vec<u8>>, ReceiveError> {
-        Ok(self.peek_deadline(deadline)?.map(Record::into_vec))
+        self.receive_vec_until(|| Deadline::at(deadline))
     }
 
     /// The next message in place, waiting for one if there is none.
@@ -285,7 +288,7 @@ impl Receiver {
 
     /// As the end of `receive_soon`, for a message that may come in parts.
     #[inline(never)]
-    fn follow(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+    fn follow(&mut self, place: &mut (impl Place + ?Sized)) -> Result<Option<usize>, ReceiveError> {
         let Self { consumer, attachment, .. } = self;
         let several = consumer.has_served_several();
         attachment.served(several);
@@ -296,20 +299,49 @@ impl Receiver {
         if attachment.spin(comes).is_none() {
             return Ok(None);
         }
-        match consumer.follow(buffer)? {
-            Some(len) => Ok(Some(len)),
-            None => self.try_receive(buffer),
+        if let Some(len) = consumer.follow(place)? {
+            return Ok(Some(len));
         }
+        let found = consumer.peek()?;
+        found.map(|found| consumer.take(found, place)).transpose()
+    }
+
+    /// The next message in a new vector, if one comes until the deadline, which is only asked for if it has to
+    /// wait.
+    fn receive_vec_until(
+        &mut self,
+        deadline: impl FnOnce() -> Deadline,
+    ) -> Result<Option<Vec<u8>>, ReceiveError> {
+        self.consumer.rest();
+        let mut found = self.consumer.peek()?;
+        let mut message = Vec::new();
+        if found.is_none() && self.consumer.expects_parts() {
+            if self.follow(&mut message)?.is_some() {
+                return Ok(Some(message));
+            }
+        } else if found.is_none() {
+            found = self.wait_soon()?;
+        }
+        match found {
+            Some(found) => self.take_vec(found).map(Some),
+            None => Ok(self.receive_until(&mut message, deadline())?.map(|_| message)),
+        }
+    }
+
+    fn take_vec(&mut self, found: Found) -> Result<Vec<u8>, ReceiveError> {
+        let mut message = Vec::new();
+        self.consumer.take(found, &mut message)?;
+        Ok(message)
     }
 
     #[cold]
     fn receive_until(
         &mut self,
-        buffer: &mut [u8],
+        place: &mut (impl Place + ?Sized),
         deadline: Deadline,
     ) -> Result<Option<usize>, ReceiveError> {
         let found = match self.sleep_for(deadline, Consumer::look)? {
-            Some(Coming::Part) => match self.consumer.follow(buffer)? {
+            Some(Coming::Part) => match self.consumer.follow(place)? {
                 Some(len) => return Ok(Some(len)),
                 // Not before there is the whole of it: its sender may have died.
                 None => self.sleep(deadline)?,
@@ -317,30 +349,23 @@ impl Receiver {
             Some(Coming::Whole(found)) => Some(found),
             None => None,
         };
-        found.map(|found| self.take(found, buffer)).transpose()
-    }
-
-    #[inline]
-    fn take(&mut self, found: Found, buffer: &mut [u8]) -> Result<usize, ReceiveError> {
-        let available = buffer.len();
-        let Some(buffer) = buffer.get_mut(..found.len) else {
-            return Err(ReceiveError::TooShort { length: found.len, buffer: available });
-        };
-        self.consumer.read_all(found, buffer);
-        self.consumer.release(found);
-        Ok(found.len)
+        found.map(|found| self.consumer.take(found, place)).transpose()
     }
 
     fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        if let Some(tail) = self.spin() {
-            if let Some(found) = self.consumer.peek_awaited(tail) {
-                return Ok(Some(found));
-            }
-            if let Some(found) = self.consumer.peek()? {
-                return Ok(Some(found));
-            }
+        match self.wait_soon()? {
+            Some(found) => Ok(Some(found)),
+            None => self.sleep(deadline),
         }
-        self.sleep(deadline)
+    }
+
+    /// The next message if it comes while it is worth to spin for it.
+    fn wait_soon(&mut self) -> Result<Option<Found>, ReceiveError> {
+        let Some(tail) = self.spin() else { return Ok(None) };
+        match self.consumer.peek_awaited(tail) {
+            Some(found) => Ok(Some(found)),
+            None => Ok(self.consumer.peek()?),
+        }
     }
 
     /// The sender's index if news came during a spin.

@@ -130,7 +130,7 @@ impl Sender {
     }
 
     #[inline(always)]
-    fn send_one(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
+    pub(super) fn send_one(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
         if let Some(room) = self.producer.room_for_short(message.len()) {
             self.producer.send(room, message);
             return Ok(());
@@ -157,7 +157,7 @@ impl Sender {
     }
 
     #[inline(always)]
-    fn let_catch_up(&mut self, length: usize) {
+    pub(super) fn let_catch_up(&mut self, length: usize) {
         let Self { catch_up, producer, .. } = self;
         if catch_up.is_due(producer.position()) {
             catch_up.wait(producer, record_size(length));
@@ -265,6 +265,9 @@ impl Sender {
     #[inline]
     pub(super) fn write(&mut self, message: &[u8], look: Look) -> Result<(), SendError> {
         let room = self.room(message.len(), look)?;
+        if room.restarts {
+            self.catch_up.begun_anew(room.position);
+        }
         self.fill(room, message);
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! [`Record`]: a message in the ring, to be read in place.
 
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::consumer::{Consumer, Found};
 use crate::ring::error::OutOfBounds;
@@ -21,12 +22,14 @@ use crate::ring::memory::Region;
 pub struct Record<'a> {
     consumer: &'a mut Consumer,
     found: Found,
+    /// Whether all of it was copied out of the ring at once: its lines have come here for that.
+    was_copied: AtomicBool,
 }
 
 impl<'a> Record<'a> {
     #[inline]
     pub(super) fn new(consumer: &'a mut Consumer, found: Found) -> Self {
-        Self { consumer, found }
+        Self { consumer, found, was_copied: AtomicBool::new(false) }
     }
 
     /// Bytes of the message.
@@ -57,6 +60,9 @@ impl<'a> Record<'a> {
             _ => return Err(OutOfBounds { offset, len: bytes.len(), size: self.found.len }),
         }
         self.consumer.read_at(self.found, offset, bytes);
+        if bytes.len() == self.found.len {
+            self.was_copied.store(true, Ordering::Relaxed);
+        }
         Ok(())
     }
 
@@ -71,6 +77,7 @@ impl<'a> Record<'a> {
         buffer.reserve(len);
         let Some(spare) = buffer.spare_capacity_mut().get_mut(..len) else { return };
         if self.region().read_uninit(self.found.payload, spare) {
+            self.was_copied.store(true, Ordering::Relaxed);
             // SAFETY: `reserve` made room for `len` more bytes, and all of them were just filled.
             unsafe { buffer.set_len(start + len) };
         }
@@ -115,16 +122,12 @@ impl<'a> Record<'a> {
         unsafe { std::slice::from_raw_parts(start, self.found.len) }
     }
 
-    /// Takes the message out of the ring as a vector.
-    pub(super) fn into_vec(self) -> Vec<u8> {
-        let message = self.to_vec();
-        self.release();
-        message
-    }
-
     /// Takes the message out of the ring.
     #[inline]
     pub fn release(self) {
+        if self.was_copied.into_inner() {
+            self.consumer.mark_read(self.found);
+        }
         self.consumer.release(self.found);
     }
 }
