@@ -98,7 +98,11 @@ fn long_messages(mut program: Program<'_>) {
         match operation % 8 {
             0..=3 => scribble(&mapping, &mut program),
             4 => drop(sender.try_send(&MESSAGE)),
-            5 => drop(receiver.try_receive_vec()),
+            5 => {
+                if let Ok(Some(message)) = receiver.receive_vec_timeout(MOMENT) {
+                    assert!(message.len() <= receiver.message_size());
+                }
+            }
             _ => {
                 if let Ok(Some(len)) = receiver.receive_timeout(&mut buffer, MOMENT) {
                     assert!(len <= buffer.len());

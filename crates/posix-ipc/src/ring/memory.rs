@@ -156,6 +156,12 @@ mod system {
         /// Bytes of a message that it has room for.
         const LEN: usize = 56;
 
+        /// Its words, for those who go word by word.
+        #[inline(always)]
+        pub(crate) fn words(&self) -> &[AtomicU64] {
+            &self.part
+        }
+
         /// Copies in what belongs into the line at `index` of a message.
         #[inline(always)]
         pub(crate) fn write(&self, index: usize, message: &[u8]) {
@@ -416,6 +422,10 @@ mod model {
         }
 
         pub(crate) fn expect(&self) {}
+
+        pub(crate) fn words(&self) -> &[AtomicU64] {
+            std::slice::from_ref(&self.part)
+        }
     }
 
     fn store(word: &AtomicU64, bytes: &[u8]) {

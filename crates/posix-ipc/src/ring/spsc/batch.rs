@@ -101,3 +101,32 @@ impl Drop for Batch<'_> {
         self.flush();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ring::spsc::pair;
+    use crate::ring::spsc::shared::LATEST;
+
+    #[test]
+    fn a_single_short_message_comes_with_the_index_and_several_do_not() {
+        let (mut sender, mut receiver) = pair(4096).unwrap();
+        let mut buffer = [0; 200];
+        for len in 0..=LATEST + 1 {
+            let message = vec![len as u8; len];
+            sender.batch().send(&message).unwrap();
+            let latest = receiver.consumer.take_latest(&mut buffer);
+            assert_eq!(latest, (len <= LATEST).then_some(len));
+            if latest.is_none() {
+                assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(len)));
+            }
+            assert_eq!(buffer[..len], message);
+            let mut batch = sender.batch();
+            batch.send(&message).unwrap();
+            batch.send(b"second").unwrap();
+            drop(batch);
+            assert_eq!(receiver.consumer.take_latest(&mut buffer), None);
+            assert_eq!(receiver.receive_vec().unwrap(), message);
+            assert_eq!(receiver.receive_vec().unwrap(), b"second");
+        }
+    }
+}

@@ -126,3 +126,29 @@ impl Write for Grant<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::ring::spsc::pair;
+    use crate::ring::spsc::shared::LATEST;
+
+    #[test]
+    fn a_short_message_that_was_written_in_place_comes_with_the_index() {
+        let (mut sender, mut receiver) = pair(4096).unwrap();
+        let mut buffer = [0; 200];
+        // Several times round the ring.
+        for len in (0..=LATEST + 1).cycle().take(500) {
+            let message: Vec<u8> = (0..len).map(|at| (at * 7 + len) as u8).collect();
+            let mut grant = sender.reserve(len + 3).unwrap();
+            grant.write_at(0, &message).unwrap();
+            grant.truncate(len);
+            grant.commit();
+            let latest = receiver.consumer.take_latest(&mut buffer);
+            assert_eq!(latest, (len <= LATEST).then_some(len));
+            if latest.is_none() {
+                assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(len)));
+            }
+            assert_eq!(buffer[..len], message);
+        }
+    }
+}

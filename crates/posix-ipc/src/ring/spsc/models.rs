@@ -148,27 +148,40 @@ fn a_long_copy_is_received_by_who_looks_while_it_is_sent() {
     });
 }
 
-/// Written in place, and read by the beginning that comes with the index where there is one.
+/// Two messages of `len` bytes that are written in place, and read by what comes with the index, where it does.
+fn in_place(len: usize) {
+    let (mut producer, mut consumer) = ends(128);
+    let sender = thread::spawn(move || {
+        for word in [1, 2] {
+            let room = producer.room(len, Look::Cheap).unwrap().unwrap();
+            for at in (0..len as u64).step_by(8) {
+                producer.shared.region().store(room.position + RECORD_HEADER + at, word);
+            }
+            producer.send_in_place(room, len);
+        }
+    });
+    for word in [1u64, 2] {
+        let found = next(&mut consumer);
+        assert_eq!(found.len, len);
+        for at in (0..len).step_by(8) {
+            let mut bytes = [0; 8];
+            consumer.read_at(found, at, &mut bytes);
+            assert_eq!(u64::from_ne_bytes(bytes), word);
+        }
+        consumer.release(found);
+    }
+    sender.join().unwrap();
+}
+
 #[test]
 fn a_beginning_beside_the_index_is_taken_whole_or_not_at_all() {
-    model(|| {
-        let (mut producer, mut consumer) = ends(64);
-        let sender = thread::spawn(move || {
-            for word in [1, 2] {
-                let room = producer.room(8, Look::Cheap).unwrap().unwrap();
-                producer.shared.region().store(room.position + RECORD_HEADER, word);
-                producer.send_in_place(room, 8);
-            }
-        });
-        for word in [1u64, 2] {
-            let found = next(&mut consumer);
-            let mut bytes = [0; 8];
-            consumer.read_at(found, 0, &mut bytes);
-            assert_eq!((found.len, u64::from_ne_bytes(bytes)), (8, word));
-            consumer.release(found);
-        }
-        sender.join().unwrap();
-    });
+    model(|| in_place(32));
+}
+
+/// In both lines.
+#[test]
+fn a_short_message_that_was_written_in_place_is_taken_whole_or_not_at_all() {
+    model(|| in_place(24));
 }
 
 #[test]

@@ -232,9 +232,23 @@ impl Producer {
     /// Lets the receiver see all that was committed.
     #[inline]
     pub(crate) fn publish(&mut self) {
+        self.keep_single();
         self.published = self.tail;
         self.shared.header().tail.0.tail.store(self.tail, Ordering::Release);
         self.shared.notify(End::Receiver);
+    }
+
+    /// Leaves a copy of what was committed, if that is a single short message.
+    #[inline]
+    fn keep_single(&self) {
+        let (region, start) = (self.shared.region(), self.published);
+        let size = self.unpublished();
+        if size <= record_size(LATEST) {
+            let len = Head::of_word(region.load(start)).len as usize;
+            if record_size(len) == size {
+                self.shared.header().tail.0.keep_written(start, len, region);
+            }
+        }
     }
 
     /// Where the next record starts.
@@ -277,7 +291,9 @@ impl Producer {
         let (region, head) = (shared.region().at_hand(), Head::data(len));
         region.store(room.position, head.to_word());
         let tail = shared.publish(room, len, |publication| {
-            if len >= 8 * BEGINNING {
+            if len <= LATEST {
+                publication.keep_written(room.position, len, &region);
+            } else {
                 publication.keep_beginning(room.position, head, &region);
             }
         });

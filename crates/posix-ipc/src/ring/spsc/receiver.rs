@@ -360,6 +360,7 @@ impl Receiver {
     }
 
     /// The next message if it comes while it is worth to spin for it.
+    #[inline(always)]
     fn wait_soon(&mut self) -> Result<Option<Found>, ReceiveError> {
         let Some(tail) = self.spin() else { return Ok(None) };
         match self.consumer.peek_awaited(tail) {

@@ -147,9 +147,28 @@ impl Publication {
         self.latest.store(tag, Ordering::Release);
     }
 
-    /// As `keep`, of the head and the beginning of a record that may be longer.
+    /// As `keep`, of the message of `len` bytes that stands in the record at `position` already.
     ///
     /// Word by word, as they were likely written a moment ago: wider accesses would wait for that.
+    #[inline(always)]
+    pub(crate) fn keep_written(&self, position: u64, len: usize, region: &Region) {
+        let tag = tag(position, len);
+        let payload = position.wrapping_add(RECORD_HEADER);
+        if len > Short::FIRST {
+            let second = self.copy.second();
+            second.end.store(0, Ordering::Relaxed);
+            fence(Ordering::Release);
+            let from = payload.wrapping_add(Short::FIRST as u64);
+            copy_words(second.words(), region, from, len - Short::FIRST);
+            second.end.store(tag, Ordering::Release);
+        }
+        self.forget();
+        fence(Ordering::Release);
+        copy_words(self.copy.words(), region, payload, len);
+        self.latest.store(tag, Ordering::Release);
+    }
+
+    /// As `keep_written`, of the head and the beginning of a record that may be longer.
     #[inline(always)]
     pub(crate) fn keep_beginning(&self, position: u64, head: Head, region: &Region) {
         self.forget();
@@ -239,6 +258,14 @@ impl Publication {
         }
         fence(Ordering::Acquire);
         (self.latest.load(Ordering::Relaxed) == expected).then_some(head)
+    }
+}
+
+/// Copies up to `len` bytes, rounded up to whole words; what does not fit is left out.
+#[inline(always)]
+fn copy_words(words: &[AtomicU64], region: &Region, from: u64, len: usize) {
+    for (word, offset) in words.iter().zip((0..len as u64).step_by(8)) {
+        word.store(region.load(from.wrapping_add(offset)), Ordering::Relaxed);
     }
 }
 

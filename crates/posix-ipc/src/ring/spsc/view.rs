@@ -13,7 +13,8 @@ use crate::ring::memory::Region;
 /// [released](Self::release): a receiver that dies in between has not taken it.
 ///
 /// Who waits for a message that was [written in place](super::Sender::reserve) gets its first 32
-/// bytes with the news of it: what decides about the rest stands best there.
+/// bytes with the news of it, and one of up to 96 bytes as a whole: what decides about the rest stands best
+/// there.
 ///
 /// It is read by copying ([`read_at`](Self::read_at), [`to_vec`](Self::to_vec),
 /// [`reader`](Self::reader)), since the other process could write the same memory, and so no
