@@ -248,6 +248,14 @@ mod system {
             fetch(self.word(position));
         }
 
+        /// As `expect_read`, of each line of the `size` bytes at `position`.
+        #[inline(always)]
+        pub(crate) fn expect_reads(&self, position: u64, size: u64) {
+            for offset in (0..size).step_by(64) {
+                self.expect_read(position.wrapping_add(offset));
+            }
+        }
+
         /// Fetches the line of `position`, which will be written soon.
         #[inline(always)]
         pub(crate) fn expect_write(&self, position: u64) {
@@ -461,6 +469,8 @@ mod model {
         pub(crate) fn expect_read(&self, _position: u64) {}
 
         pub(crate) fn expect_write(&self, _position: u64) {}
+
+        pub(crate) fn expect_reads(&self, _position: u64, _size: u64) {}
 
         pub(crate) fn expect_writes(&self, _position: u64, _size: u64) {}
 

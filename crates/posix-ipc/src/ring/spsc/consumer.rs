@@ -21,6 +21,9 @@ const MARKED_MAX_ALONE: usize = 256 * 1024;
 /// is slower than its sender, and has more to lose by taking them.
 const CLOSE: u64 = 256 * 1024;
 
+/// How much of a message is fetched as soon as it is known to be there.
+const FETCHED_MAX: u64 = 2048;
+
 /// A published record, found and validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -182,6 +185,23 @@ impl Consumer {
         Some(Found { payload, len })
     }
 
+    /// As `peek_awaited`, if it is too long for a copy of it to stand beside the index: there is nothing to be
+    /// looked for then.
+    #[inline(always)]
+    pub(crate) fn peek_awaited_long(&mut self, tail: u64) -> Result<Option<Found>, Corrupt> {
+        if tail.wrapping_sub(self.head) <= record_size(LONGEST) {
+            return Ok(None);
+        }
+        self.go_on(tail)?;
+        // All at once: its length, by which it is copied, comes with the first of these lines.
+        let there = self.tail.wrapping_sub(self.head);
+        self.shared.region().at_hand().expect_reads(self.head, there.min(FETCHED_MAX));
+        self.begins = None;
+        let found = self.known().map_err(|head| self.bad_record(head))?;
+        self.pace.news(record_size(found.len), self.tail.wrapping_sub(self.head));
+        Ok(Some(found))
+    }
+
     /// The first bytes of a message that are here already: all, some or none.
     #[inline(always)]
     pub(crate) fn beginning(&self, found: Found) -> &[u8] {
@@ -335,6 +355,13 @@ impl Consumer {
             }
             return Ok(false);
         }
+        self.go_on(tail)?;
+        Ok(true)
+    }
+
+    /// Makes known what is there up to `tail`, which is not where we are.
+    #[inline(always)]
+    fn go_on(&mut self, tail: u64) -> Result<(), Corrupt> {
         let head = self.next(tail)?;
         // What was skipped holds nothing: the sender knows that, and need not be told.
         let skipped = head.wrapping_sub(self.head);
@@ -343,7 +370,7 @@ impl Consumer {
         self.head = head;
         self.tail = tail;
         self.is_close = tail.wrapping_sub(head) <= CLOSE;
-        Ok(true)
+        Ok(())
     }
 
     /// Whether nothing is to be fetched along with the index: the next message, if it is like the last one, has

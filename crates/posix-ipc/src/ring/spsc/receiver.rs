@@ -280,8 +280,11 @@ impl Receiver {
             return self.follow(buffer);
         }
         let Some(tail) = self.spin() else { return Ok(None) };
-        match self.consumer.take_awaited(tail, buffer) {
-            Some(len) => Ok(Some(len)),
+        if let Some(len) = self.consumer.take_awaited(tail, buffer) {
+            return Ok(Some(len));
+        }
+        match self.consumer.peek_awaited_long(tail)? {
+            Some(found) => self.consumer.take(found, buffer).map(Some),
             None => self.try_receive(buffer),
         }
     }
@@ -363,7 +366,10 @@ impl Receiver {
     #[inline(always)]
     fn wait_soon(&mut self) -> Result<Option<Found>, ReceiveError> {
         let Some(tail) = self.spin() else { return Ok(None) };
-        match self.consumer.peek_awaited(tail) {
+        if let Some(found) = self.consumer.peek_awaited(tail) {
+            return Ok(Some(found));
+        }
+        match self.consumer.peek_awaited_long(tail)? {
             Some(found) => Ok(Some(found)),
             None => Ok(self.consumer.peek()?),
         }
