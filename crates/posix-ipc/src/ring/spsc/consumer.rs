@@ -51,6 +51,8 @@ pub(crate) struct Consumer {
     is_single: bool,
     /// Whether the sender was at most `CLOSE` bytes ahead at the last look.
     is_close: bool,
+    /// Whether the last message was read as a whole at once.
+    reads_whole: bool,
     /// What came with the index of the message at position `begins`: the first `begun` bytes.
     beginning: [u8; LONGEST],
     begun: usize,
@@ -83,6 +85,7 @@ impl Consumer {
             pace: Pace::new(true),
             is_single: false,
             is_close: true,
+            reads_whole: true,
             beginning: [0; LONGEST],
             begun: 0,
             begins: None,
@@ -185,11 +188,11 @@ impl Consumer {
         Some(Found { payload, len })
     }
 
-    /// As `peek_awaited`, if it is too long for a copy of it to stand beside the index: there is nothing to be
-    /// looked for then.
+    /// As `peek_awaited`, if it is too long for a copy of it to stand beside the index and will be read as a
+    /// whole, as the last one was: there is nothing to be looked for then.
     #[inline(always)]
     pub(crate) fn peek_awaited_long(&mut self, tail: u64) -> Result<Option<Found>, Corrupt> {
-        if tail.wrapping_sub(self.head) <= record_size(LONGEST) {
+        if !self.reads_whole || tail.wrapping_sub(self.head) <= record_size(LONGEST) {
             return Ok(None);
         }
         self.go_on(tail)?;
@@ -220,6 +223,7 @@ impl Consumer {
     ) -> Result<usize, ReceiveError> {
         // SAFETY: `read_all` says whether it wrote all.
         unsafe { place.fill(found.len, |bytes| self.read_all(found, bytes).then_some(())) }?;
+        self.reads_whole = true;
         self.release(found);
         Ok(found.len)
     }
@@ -408,6 +412,16 @@ impl Consumer {
     /// Where the next record starts.
     pub(crate) fn position(&self) -> u64 {
         self.head
+    }
+
+    /// Gives up the record that `peek` found, and that was read in place, or as a whole.
+    #[inline]
+    pub(super) fn release_read(&mut self, found: Found, as_a_whole: bool) {
+        self.reads_whole = as_a_whole;
+        if as_a_whole {
+            self.mark_read(found);
+        }
+        self.release(found);
     }
 
     /// Gives up the record that `peek` found.

@@ -126,10 +126,7 @@ impl<'a> Record<'a> {
     /// Takes the message out of the ring.
     #[inline]
     pub fn release(self) {
-        if self.was_copied.into_inner() {
-            self.consumer.mark_read(self.found);
-        }
-        self.consumer.release(self.found);
+        self.consumer.release_read(self.found, self.was_copied.into_inner());
     }
 }
 
