@@ -233,6 +233,12 @@ impl Producer {
     #[inline]
     pub(crate) fn publish(&mut self) {
         self.keep_single();
+        self.tell();
+    }
+
+    /// As `publish`, by the index alone.
+    #[inline]
+    pub(crate) fn tell(&mut self) {
         self.published = self.tail;
         self.shared.header().tail.0.tail.store(self.tail, Ordering::Release);
         self.shared.notify(End::Receiver);
