@@ -114,11 +114,7 @@ mod tests {
         for len in 0..=LATEST + 1 {
             let message = vec![len as u8; len];
             sender.batch().send(&message).unwrap();
-            let latest = receiver.consumer.take_latest(&mut buffer);
-            assert_eq!(latest, (len <= LATEST).then_some(len));
-            if latest.is_none() {
-                assert_eq!(receiver.try_receive(&mut buffer), Ok(Some(len)));
-            }
+            assert_eq!(receiver.receive_noting(&mut buffer), (len, len <= LATEST));
             assert_eq!(buffer[..len], message);
             let mut batch = sender.batch();
             batch.send(&message).unwrap();

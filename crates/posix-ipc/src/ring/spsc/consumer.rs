@@ -17,8 +17,8 @@ use crate::ring::primitive::Ordering;
 /// written again.
 const MARKED_MAX: usize = 4096;
 const MARKED_MAX_ALONE: usize = 256 * 1024;
-/// With more than so many bytes to be received, lines will have left the caches as well; who copies into vectors
-/// is slower than its sender, and has more to lose by taking them.
+/// With more than so many bytes to be received, lines will have left the caches as well: they are not taken but
+/// by who receives known messages into a buffer, one after the other, and is likely as fast as its sender.
 const CLOSE: u64 = 256 * 1024;
 
 /// How much of a message is fetched as soon as it is known to be there.
@@ -221,7 +221,8 @@ impl Consumer {
         found: Found,
         place: &mut (impl Place + ?Sized),
     ) -> Result<usize, ReceiveError> {
-        // SAFETY: `read_all` says whether it wrote all.
+        // SAFETY: `read_all` copies bytes of the ring or of what came with its index, which are initialised
+        // whatever a peer wrote there, and says whether it wrote all.
         unsafe { place.fill(found.len, |bytes| self.read_all(found, bytes).then_some(())) }?;
         self.reads_whole = true;
         self.release(found);

@@ -104,7 +104,7 @@ impl Producer {
         let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
         let start = if IN_PARTS.contains(&len) { LONG_START } else { 0 };
         if self.is_dialogue && self.looks == 0 && REWIND.contains(&size) {
-            // Where it will most likely stand: these lines come while the look at the receiver's is waited for.
+            // Where it will most likely stand: these lines come while the receiver's index does.
             self.shared.region().expect_writes(start, size);
         }
         self.find_room(len, look, may_rewind.then_some(start))
