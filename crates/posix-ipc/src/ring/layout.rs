@@ -15,7 +15,7 @@ pub(crate) enum Shape {
 /// The version of the format. Version 1 had padding in spsc rings, and mpmc slots of whole lines; in version 2
 /// the copy beside the index of spsc rings was said to be whole in one place for both of its lines; in version 3
 /// it had no more than these two; in version 4 no message came in parts.
-pub(crate) const VERSION: u32 = 5;
+pub(crate) const VERSION: u32 = 6;
 
 /// Bit 0 of the flags: sleepers pay for publishers with `membarrier`.
 pub(crate) const ASYMMETRIC: u32 = 1;

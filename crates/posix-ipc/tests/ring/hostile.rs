@@ -129,7 +129,8 @@ fn mpmc_survives_any_scribbling() {
         let sender = options.message_size(40).open(&*name).unwrap();
         let receiver = mpmc::Receiver::open(&*name).unwrap();
         let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
-        let mut words = vec![128, 256, 384, 512, 640, 656, 4096, 4224, 4352, 4480, 12288, 12296];
+        let mut words =
+            vec![128, 256, 384, 512, 640, 656, 4096, 4224, 4232, 4352, 4480, 12288, 12296];
         words.extend((0..16).flat_map(|slot| [16384 + slot * 64, 16384 + slot * 64 + 8]));
         for _ in 0..60 {
             if random.below(3) == 0 {

@@ -16,11 +16,12 @@ import time
 
 FREE, WRITING, FULL, READING = range(4)
 RECEIVERS, SENDERS, SKIPPED, REDELIVERED, SEATS_USED = 128, 384, 640, 648, 656
-TAIL, HEAD, SEATS, SLOTS, LOCKS = 4096, 4224, 12288, 16384, 2048
+TAIL, HEAD, RETURNS, SEATS, SLOTS, LOCKS = 4096, 4224, 4232, 12288, 16384, 2048
 SYS_FUTEX = {"x86_64": 202, "aarch64": 98}[os.uname().machine]
 FUTEX_WAIT, FUTEX_WAKE, F_OFD_SETLK = 0, 1, 37
 PREAMBLE = struct.Struct("8sIIQQQIIIIQ")
 RELAXED, ACQUIRE, RELEASE, ACQ_REL, SEQ_CST = 0, 2, 3, 4, 5
+MASK = (1 << 56) - 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 atomics = ctypes.CDLL("libatomic.so.1")
@@ -40,7 +41,7 @@ def fence():
 def preamble(capacity, longest, lanes, flags):
     slot = (16 + longest + 15) & ~15
     size = (SLOTS + lanes * capacity * slot + 4095) & ~4095
-    return PREAMBLE.pack(b"PIPCRING", 5, 2, size, SLOTS, capacity, longest, lanes, slot, flags, 0), size, slot
+    return PREAMBLE.pack(b"PIPCRING", 6, 2, size, SLOTS, capacity, longest, lanes, slot, flags, 0), size, slot
 
 
 class Ring:
@@ -48,8 +49,8 @@ class Ring:
         fd = os.open("/dev/shm/" + name.lstrip("/"), os.O_RDWR | os.O_CLOEXEC)
         self.map = mmap.mmap(fd, 0)
         magic, version, shape, _, _, capacity, longest, lanes, _, flags, _ = PREAMBLE.unpack_from(self.map)
-        if (magic, version, shape) != (b"PIPCRING", 5, 2):
-            raise SystemExit(f"no mpmc ring of version 5: {magic} version {version} shape {shape}")
+        if (magic, version, shape) != (b"PIPCRING", 6, 2):
+            raise SystemExit(f"no mpmc ring of version 6: {magic} version {version} shape {shape}")
         expected, size, self.slot_size = preamble(capacity, longest, lanes, flags)
         powers = [1 << i for i in range(1, 25)]
         if flags > 1 or capacity not in powers or not 1 <= lanes <= 32 or longest > 1 << 30:
@@ -104,22 +105,30 @@ class Ring:
     def slot(self, lane, position):
         return SLOTS + (lane * self.capacity + position % self.capacity) * self.slot_size
 
-    def claim(self, lane, index, wanted):
+    def start(self, lane):
+        """How much has come back, and a position before which no message is."""
+        count, word = self.load(RETURNS + 256 * lane), self.load(HEAD + 256 * lane)
+        if word >> 56 == count & 255:
+            return count, word & MASK
+        laps = (self.load(self.slot(lane, index)) >> 12 for index in range(self.capacity))
+        return count, min(lap << self.shift | index for index, lap in enumerate(laps))
+
+    def claim(self, lane, read, wanted):
         """From free to being written, or from full to being read; the position, if there is one."""
-        hint = position = self.load(index)
+        hint = position = read()[1]
         for _ in range(4 * self.capacity + 1000):
             slot, lap = self.slot(lane, position), position >> self.shift
             state = self.load(slot)
             found, phase = state >> 12, state & 3
             if found == lap and phase == wanted:
                 if self.swap(slot, state, lap << 12 | self.seat << 2 | wanted + 1):
-                    return hint, position
+                    return position
             elif found == lap and phase > wanted:
                 position += 1
             elif found == lap or found + 1 == lap and phase != FREE:
                 return None
             elif found > lap:
-                newer = self.load(index)
+                newer = read()[1]
                 onwards = position + 1 + (max(found - lap - 2, 0) << self.shift)
                 hint, position = (newer, newer) if newer != hint else (hint, onwards)
             else:
@@ -127,10 +136,9 @@ class Ring:
         raise SystemExit(f"damage in lane {lane} at {position}")
 
     def try_send(self, message, lane):
-        claimed = self.claim(lane, TAIL + 256 * lane, FREE)
-        if claimed is None:
+        position = self.claim(lane, lambda: (0, self.load(TAIL + 256 * lane)), FREE)
+        if position is None:
             return None
-        position = claimed[1]
         slot, lap = self.slot(lane, position), position >> self.shift
         self.store(TAIL + 256 * lane, position + 1)
         self.store(slot + 8, len(message))
@@ -141,17 +149,11 @@ class Ring:
 
     def try_receive(self):
         for lane in reversed(range(self.lanes)):
-            head = HEAD + 256 * lane
-            claimed = self.claim(lane, head, FULL)
-            if claimed is None:
+            reads = []  # a walk that begins anew counts from there
+            position = self.claim(lane, lambda: reads.append(self.start(lane)) or reads[-1], FULL)
+            if position is None:
                 continue
-            hint, position = claimed
-            if self.swap(head, hint, position + 1) and hint != position:
-                fence()
-                for before in range(max(hint, position - self.capacity), position):
-                    if self.load(self.slot(lane, before)) == before >> self.shift << 12 | FULL:
-                        self.lower(head, before)
-                        break
+            self.move_head(lane, reads[-1][0], position + 1)
             slot = self.slot(lane, position)
             length = self.load(slot + 8)
             assert length <= self.longest, length
@@ -161,15 +163,28 @@ class Ring:
             return message, lane
         return None
 
+    def move_head(self, lane, count, position):
+        head, word = HEAD + 256 * lane, (count & 255) << 56 | position
+        now = self.load(head)
+        if now >> 56 == count & 255 and now < word and self.swap(head, now, word):
+            fence()
+            later = self.load(RETURNS + 256 * lane)
+            if later != count and later & 255 == count & 255:
+                self.count_return(lane)
+
+    def count_return(self, lane):
+        while True:
+            count = self.load(RETURNS + 256 * lane)
+            if count % 128 == 127:
+                time.sleep(0.001)  # all stores arrive
+            if self.swap(RETURNS + 256 * lane, count, count + 1):
+                return
+
     def send(self, message, lane):
         self.wait(SENDERS, lambda: self.try_send(message, lane))
 
     def receive(self):
         return self.wait(RECEIVERS, self.try_receive)
-
-    def lower(self, index, position):
-        while (now := self.load(index)) > position and not self.swap(index, now, position):
-            pass
 
     def notify(self, event):
         fence()
@@ -214,9 +229,8 @@ class Ring:
                     atomic("__atomic_fetch_add_8", self.base + SKIPPED, ctypes.c_uint64(1), RELAXED)
                 elif owner == seat and phase == READING:
                     self.store(slot, lap << 12 | FULL)
-                    fence()
-                    self.lower(HEAD + 256 * lane, lap << self.shift | index)
                     atomic("__atomic_fetch_add_8", self.base + REDELIVERED, ctypes.c_uint64(1), RELAXED)
+            self.count_return(lane)
         self.wake(RECEIVERS)
         self.wake(SENDERS)
 

@@ -38,7 +38,7 @@ class Ring:
         os.close(fd)
         self.base = ctypes.addressof(ctypes.c_char.from_buffer(self.map))
         magic, version, shape, size, offset, capacity = struct.unpack_from("8sIIQQQ", self.map, 0)
-        assert (magic, version, shape) == (MAGIC, 5, 1), "no spsc ring of version 5"
+        assert (magic, version, shape) == (MAGIC, 6, 1), "no spsc ring of version 6"
         assert size == len(self.map) == offset + capacity
         self.offset, self.capacity = offset, capacity
         self.seat = (SENDER_SEAT, RECEIVER_SEAT)[seat]
@@ -126,7 +126,7 @@ class Ring:
 def create(name, capacity):
     """Complete under a name of its own, then given its name."""
     path = "/dev/shm/" + name.lstrip("/")
-    header = struct.pack("8sIIQQQIIII", MAGIC, 5, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
+    header = struct.pack("8sIIQQQIIII", MAGIC, 6, 1, 4096 + capacity, 4096, capacity, capacity - 8, 1, 0, 0)
     with open(path + ".new", "xb") as file:
         file.write(header.ljust(4096 + capacity, b"\0"))
     os.link(path + ".new", path)

@@ -12,8 +12,8 @@ impl Shared {
     /// Whether there is a message to claim.
     pub(super) fn is_full(&self, lane: u32) -> bool {
         let head = &self.lane(lane).head.0;
-        let mut hint = head.load(Ordering::Acquire);
-        let mut position = hint;
+        let mut start = head.start().unwrap_or_else(|| self.start_anew(lane));
+        let mut position = start.position;
         for _ in 0..self.patience() {
             let (lap, state) = (self.lap(position), self.state(lane, position));
             if state.lap == lap {
@@ -23,7 +23,7 @@ impl Shared {
                     Phase::Free | Phase::Writing => return false,
                 }
             } else if state.lap > lap {
-                (hint, position) = self.catch_up(head, hint, position, state.lap - lap);
+                (start, position) = self.catch_up_head(lane, start, position, state.lap - lap);
             } else {
                 return state.lap + 1 != lap || state.phase == Phase::Free;
             }
@@ -43,7 +43,7 @@ impl Shared {
             } else if state.lap == lap {
                 position = position.wrapping_add(1);
             } else if state.lap > lap {
-                (hint, position) = self.catch_up(tail, hint, position, state.lap - lap);
+                (hint, position) = self.catch_up_tail(lane, hint, position, state.lap - lap);
             } else {
                 return state.lap + 1 != lap || state.phase == Phase::Free;
             }

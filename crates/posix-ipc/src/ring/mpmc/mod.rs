@@ -25,6 +25,7 @@
 
 mod look;
 mod queue;
+mod returns;
 mod shared;
 mod slots;
 mod state;

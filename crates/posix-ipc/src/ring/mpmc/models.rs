@@ -7,9 +7,10 @@ use std::time::Duration;
 use loom::sync::Arc;
 use loom::thread;
 
-use super::queue::{Found, Ticket};
+use super::queue::{AtHead, Ticket};
 use super::shared::{Event, Header, Shared};
 use super::slots::{Slot, Slots};
+use super::state::State;
 use crate::deadline::Deadline;
 use crate::ring::error::Corrupt;
 use crate::ring::memory::Memory;
@@ -58,32 +59,36 @@ fn claim_full(shared: &Shared, owner: u32) -> Ticket {
     }
 }
 
-/// Copies a message before it takes it, and marks its slot if there is a marker.
-fn try_copy(shared: &Shared, marker: Option<u32>) -> Result<Option<u64>, Corrupt> {
+/// Copies a message before it takes it, and marks its slot if there is a marker; claims it as `owner` where
+/// that can't be done.
+fn try_copy(shared: &Shared, owner: u32, marker: Option<u32>) -> Result<Option<u64>, Corrupt> {
     let mut word = 0;
     let copy = |slot: Slot<'_>| {
         word = slot.copy_word();
         Some(size_of::<u64>())
     };
-    Ok(match shared.copy_full(0, marker, copy)? {
-        Found::Taken(ticket, _) => {
+    match shared.copy_at_head(0, marker, copy) {
+        AtHead::Full((ticket, _)) => {
             shared.freed(ticket);
-            Some(word)
+            Ok(Some(word))
         }
-        Found::Left => unreachable!("every message may be copied"),
-        Found::Nothing => None,
-    })
+        AtHead::Nothing => Ok(None),
+        AtHead::Unclear => Ok(shared.claim_full(0, owner)?.map(|ticket| take(shared, ticket))),
+    }
 }
 
-fn receive_copy(shared: &Shared, marker: Option<u32>) -> u64 {
-    match try_copy(shared, marker).unwrap() {
+fn receive_copy(shared: &Shared, owner: u32, marker: Option<u32>) -> u64 {
+    match try_copy(shared, owner, marker).unwrap() {
         Some(word) => word,
-        None => sleep(&shared.header().not_empty, || try_copy(shared, marker)),
+        None => sleep(&shared.header().not_empty, || try_copy(shared, owner, marker)),
     }
 }
 
 fn receive(shared: &Shared, owner: u32) -> u64 {
-    let ticket = claim_full(shared, owner);
+    take(shared, claim_full(shared, owner))
+}
+
+fn take(shared: &Shared, ticket: Ticket) -> u64 {
     let word = shared.slot(ticket).read_word();
     shared.release(ticket);
     word
@@ -210,6 +215,53 @@ fn a_dead_receivers_slot_does_not_block_the_senders() {
     });
 }
 
+/// Both of two messages arrive, whatever `disturb` does with the first meanwhile.
+fn both_arrive(bound: usize, disturb: fn(&Shared)) {
+    model(bound, move || {
+        let shared = ring(1);
+        (1..=2).for_each(|word| send(&shared, 0, word));
+        let (disturbing, receiving) = (shared.clone(), shared.clone());
+        let disturber = thread::spawn(move || disturb(&disturbing));
+        let receiver = thread::spawn(move || receive(&receiving, 1));
+        let mut words = [receive(&shared, 0), receiver.join().unwrap()];
+        disturber.join().unwrap();
+        words.sort_unstable();
+        assert_eq!(words, [1, 2]);
+        assert_eq!(shared.claim_full(0, 0).unwrap(), None);
+    });
+}
+
+#[test]
+fn what_is_put_back_is_found_by_those_who_have_passed_it() {
+    both_arrive(2, |shared| {
+        if let Some(ticket) = shared.claim_full(0, 2).unwrap() {
+            shared.put_back(ticket);
+        }
+    });
+}
+
+#[test]
+fn what_is_put_back_twice_is_found() {
+    both_arrive(1, |shared| {
+        for _ in 0..2 {
+            if let Some(ticket) = shared.claim_full(0, 2).unwrap() {
+                shared.put_back(ticket);
+            }
+        }
+    });
+}
+
+#[test]
+fn who_dies_while_putting_back_hides_nothing() {
+    both_arrive(2, |shared| {
+        if let Some(ticket) = shared.claim_full(0, 2).unwrap() {
+            let full = State::full(ticket.position >> 1).to_word();
+            shared.slot(ticket).state().store(full, Ordering::Release);
+        }
+        shared.repair(2);
+    });
+}
+
 /// Claims a slot, and gives it up.
 fn abandon(shared: &Shared, owner: u32) {
     let ticket = claim_free(shared, owner);
@@ -272,7 +324,7 @@ fn copies_are_whole_and_make_room_in_a_lane_that_wraps() {
         let sending = shared.clone();
         let sender = thread::spawn(move || (1..=3).for_each(|word| send(&sending, 0, word)));
         for (word, marker) in [(1, None), (2, Some(1)), (3, None)] {
-            assert_eq!(receive_copy(&shared, marker), word);
+            assert_eq!(receive_copy(&shared, 1, marker), word);
         }
         sender.join().unwrap();
     });
@@ -282,7 +334,7 @@ fn copy_and_claim(marker: Option<u32>) {
     model(2, move || {
         let shared = ring(1);
         let (copying, claiming) = (shared.clone(), shared.clone());
-        let copier = thread::spawn(move || receive_copy(&copying, marker));
+        let copier = thread::spawn(move || receive_copy(&copying, 1, marker));
         let claimant = thread::spawn(move || receive(&claiming, 2));
         (1..=2).for_each(|word| send(&shared, 0, word));
         let mut words = [copier.join().unwrap(), claimant.join().unwrap()];
@@ -307,10 +359,10 @@ fn two_who_copy_never_get_what_a_sender_of_the_next_lap_writes_meanwhile() {
         let shared = ring(1);
         (1..=2).for_each(|word| send(&shared, 0, word));
         let copying = shared.clone();
-        let copier = thread::spawn(move || receive_copy(&copying, Some(1)));
+        let copier = thread::spawn(move || receive_copy(&copying, 1, Some(1)));
         let sending = shared.clone();
         let sender = thread::spawn(move || send(&sending, 0, 3));
-        let mut words = vec![receive_copy(&shared, None), receive_copy(&shared, Some(2))];
+        let mut words = vec![receive_copy(&shared, 2, None), receive_copy(&shared, 2, Some(2))];
         words.push(copier.join().unwrap());
         sender.join().unwrap();
         words.sort_unstable();
@@ -328,7 +380,7 @@ fn who_copies_finds_what_a_dead_receiver_had_taken() {
             let _ = dead.claim_full(0, 2).unwrap();
             dead.repair(2);
         });
-        let mut words = [receive_copy(&shared, None), receive_copy(&shared, Some(1))];
+        let mut words = [receive_copy(&shared, 1, None), receive_copy(&shared, 1, Some(1))];
         death.join().unwrap();
         words.sort_unstable();
         assert_eq!(words, [1, 2]);

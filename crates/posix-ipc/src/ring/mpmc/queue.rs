@@ -1,4 +1,4 @@
-//! The algorithm: claiming slots for writing and for reading, and repairing after the dead.
+//! The algorithm: claiming slots for writing and for reading.
 //!
 //! A slot's state is the truth; it goes round `Free(lap)`, `Writing(lap, owner)`, `Full(lap)`,
 //! `Reading(lap, owner)`, `Free(lap + 1)`. A sender claims the first free slot at or after the
@@ -6,11 +6,12 @@
 //! compare-and-swap on the state. So claims are in the order of positions, and that is the order of
 //! messages.
 
+use super::returns::Start;
 use super::shared::Shared;
 use super::slots::Slot;
 use super::state::{Phase, State};
 use crate::ring::error::Corrupt;
-use crate::ring::primitive::{AtomicU64, Ordering, full_fence};
+use crate::ring::primitive::{AtomicU64, Ordering};
 
 /// A slot that is ours to write or to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,22 +21,26 @@ pub(crate) struct Ticket {
     pub(crate) position: u64,
 }
 
-/// What comes of looking for a message.
+/// What comes of a look where the next message should be.
 #[derive(Debug)]
-pub(crate) enum Found<T> {
+pub(crate) enum AtHead<T> {
+    /// The lane is empty.
     Nothing,
-    /// There is one, which was left where it is.
-    Left,
-    Taken(Ticket, T),
+    /// It is there.
+    Full(T),
+    /// It is to be looked for, or not to be taken like this, or another one was faster.
+    Unclear,
 }
 
-/// What comes of trying to take a message.
-enum Take<T> {
-    Taken(T),
-    /// Another one was faster.
-    Lost,
-    /// It is not to be taken like this.
-    Left,
+/// A message that was there at a look.
+#[derive(Debug, Clone, Copy)]
+struct Full<'a> {
+    /// From where on it was looked for.
+    start: Start,
+    position: u64,
+    slot: Slot<'a>,
+    /// The state of the slot.
+    word: u64,
 }
 
 /// Where the words of an error stand.
@@ -77,27 +82,56 @@ impl Shared {
         owner: u32,
         len: usize,
     ) -> Result<Option<Ticket>, Corrupt> {
-        let tail = &self.lane(lane).tail.0;
         // With what was done to the slots before it was moved: a newer index and an older state of
         // its slot together would look like damage.
+        let position = self.lane(lane).tail.0.load(Ordering::Acquire);
+        match self.try_claim_free(lane, position, owner, len) {
+            Ok(ticket) => Ok(Some(ticket)),
+            Err(_) => self.claim_first_free(lane, owner, len),
+        }
+    }
+
+    #[inline(always)]
+    fn try_claim_free(
+        &self,
+        lane: u32,
+        position: u64,
+        owner: u32,
+        len: usize,
+    ) -> Result<Ticket, State> {
+        let lap = self.lap(position);
+        let slot = self.slots().slot(lane, position);
+        slot.expect_write(len);
+        let claimed = State { lap, owner, phase: Phase::Writing }.to_word();
+        // Without a look at it first: the line would come twice, to be read and to be written.
+        match exchange(slot.state(), State::free(lap).to_word(), claimed) {
+            Ok(_) => Ok(Ticket { lane, position }),
+            Err(found) => Err(State::of_word(found)),
+        }
+    }
+
+    #[inline(never)]
+    fn claim_first_free(
+        &self,
+        lane: u32,
+        owner: u32,
+        len: usize,
+    ) -> Result<Option<Ticket>, Corrupt> {
+        let tail = &self.lane(lane).tail.0;
         let mut hint = tail.load(Ordering::Acquire);
         let mut position = hint;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
-            let slot = self.slots().slot(lane, position);
-            slot.expect_write(len);
-            let claimed = State { lap, owner, phase: Phase::Writing }.to_word();
-            // Without a look at it first: the line would come twice, to be read and to be written.
-            let state = match exchange(slot.state(), State::free(lap).to_word(), claimed) {
-                Ok(_) => return Ok(Some(Ticket { lane, position })),
-                Err(found) => State::of_word(found),
+            let state = match self.try_claim_free(lane, position, owner, len) {
+                Ok(ticket) => return Ok(Some(ticket)),
+                Err(state) => state,
             };
             if state.lap == lap {
                 // Claimed already, and the hint lags behind.
                 position = position.wrapping_add(1);
             } else if state.lap > lap {
                 // We lag behind by a lap or more.
-                (hint, position) = self.catch_up(tail, hint, position, state.lap - lap);
+                (hint, position) = self.catch_up_tail(lane, hint, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 return Ok(None);
             } else {
@@ -143,67 +177,90 @@ impl Shared {
     /// Claims the oldest message of a lane for reading by `owner`; `None` if there is none.
     #[inline]
     pub(crate) fn claim_full(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
-        let found = self.take_full(lane, |slot, word| {
+        for _ in 0..self.patience() {
+            let found = match self.at_head(lane) {
+                AtHead::Nothing => return Ok(None),
+                AtHead::Full(full) => full,
+                AtHead::Unclear => match self.first_full(lane)? {
+                    Some(full) => full,
+                    None => return Ok(None),
+                },
+            };
+            let Full { start, position, slot, word } = found;
             let claimed = State { owner, phase: Phase::Reading, ..State::of_word(word) };
-            match exchange(slot.state(), word, claimed.to_word()) {
-                Ok(_) => Take::Taken(()),
-                Err(_) => Take::Lost,
+            // If another one was faster, there may be another message.
+            if exchange(slot.state(), word, claimed.to_word()).is_ok() {
+                self.pass(lane, start, position);
+                return Ok(Some(Ticket { lane, position }));
             }
-        })?;
-        Ok(match found {
-            Found::Taken(ticket, ()) => Some(ticket),
-            Found::Left | Found::Nothing => None,
-        })
+        }
+        Err(self.corrupt("head of lane", lane, offset::HEAD, &self.lane(lane).head.0.word))
     }
 
-    /// Takes the oldest message of a lane by `copy`, which gives its length, or leaves it by `None`.
+    /// Takes the message at a lane's head by `copy`, which gives its length, or leaves it by `None`.
     ///
     /// What it reads counts only if the slot's state is the same afterwards, which frees it in the
     /// same step: until then nothing is taken, and whoever dies had nothing. A slot with
     /// [inner lines](Slot::has_inner_lines) is claimed for a `marker` in that step, which marks them before it
     /// frees the slot.
-    #[inline]
-    pub(crate) fn copy_full(
+    #[inline(always)]
+    pub(crate) fn copy_at_head(
         &self,
         lane: u32,
         marker: Option<u32>,
-        mut copy: impl FnMut(Slot<'_>) -> Option<usize>,
-    ) -> Result<Found<usize>, Corrupt> {
-        self.take_full(lane, |slot, word| {
-            let Some(len) = copy(slot) else { return Take::Left };
-            let state = State::of_word(word);
-            let free = State::free(state.lap.wrapping_add(1)).to_word();
-            // A release, so that it was read before.
-            match marker {
-                Some(owner) if slot.has_inner_lines(len) => {
-                    let claimed = State { owner, phase: Phase::Reading, ..state }.to_word();
-                    if exchange(slot.state(), word, claimed).is_err() {
-                        return Take::Lost;
-                    }
-                    slot.mark_inner_lines(len);
-                    slot.state().store(free, Ordering::Release);
+        copy: impl FnOnce(Slot<'_>) -> Option<usize>,
+    ) -> AtHead<(Ticket, usize)> {
+        let Full { start, position, slot, word } = match self.at_head(lane) {
+            AtHead::Full(full) => full,
+            AtHead::Nothing => return AtHead::Nothing,
+            AtHead::Unclear => return AtHead::Unclear,
+        };
+        let Some(len) = copy(slot) else { return AtHead::Unclear };
+        let state = State::of_word(word);
+        let free = State::free(state.lap.wrapping_add(1)).to_word();
+        // A release, so that it was read before.
+        match marker {
+            Some(owner) if slot.has_inner_lines(len) => {
+                let claimed = State { owner, phase: Phase::Reading, ..state }.to_word();
+                if exchange(slot.state(), word, claimed).is_err() {
+                    return AtHead::Unclear;
                 }
-                _ => {
-                    if exchange(slot.state(), word, free).is_err() {
-                        return Take::Lost;
-                    }
+                slot.mark_inner_lines(len);
+                slot.state().store(free, Ordering::Release);
+            }
+            _ => {
+                if exchange(slot.state(), word, free).is_err() {
+                    return AtHead::Unclear;
                 }
             }
-            Take::Taken(len)
-        })
+        }
+        self.pass(lane, start, position);
+        AtHead::Full((Ticket { lane, position }, len))
     }
 
-    /// Finds the oldest message of a lane, and lets `take` take it: by a compare-and-swap of the
-    /// slot's state, which it is given.
+    /// Looks where the next message should be.
     #[inline(always)]
-    fn take_full<T>(
-        &self,
-        lane: u32,
-        mut take: impl FnMut(Slot<'_>, u64) -> Take<T>,
-    ) -> Result<Found<T>, Corrupt> {
+    fn at_head(&self, lane: u32) -> AtHead<Full<'_>> {
+        let Some(start) = self.lane(lane).head.0.start() else { return AtHead::Unclear };
+        let position = start.position;
+        let slot = self.slots().slot(lane, position);
+        let word = slot.state().load(Ordering::Acquire);
+        let state = State::of_word(word);
+        if word == State::full(self.lap(position)).to_word() {
+            AtHead::Full(Full { start, position, slot, word })
+        } else if state.lap == self.lap(position) && !state.phase.is_filled() {
+            AtHead::Nothing
+        } else {
+            AtHead::Unclear
+        }
+    }
+
+    /// The oldest message of a lane.
+    #[inline(never)]
+    fn first_full(&self, lane: u32) -> Result<Option<Full<'_>>, Corrupt> {
         let head = &self.lane(lane).head.0;
-        let mut hint = head.load(Ordering::Acquire);
-        let mut position = hint;
+        let mut start = head.start().unwrap_or_else(|| self.start_anew(lane));
+        let mut position = start.position;
         for _ in 0..self.patience() {
             let lap = self.lap(position);
             let slot = self.slots().slot(lane, position);
@@ -211,38 +268,30 @@ impl Shared {
             let state = State::of_word(word);
             if state.lap == lap {
                 match state.phase {
-                    Phase::Full => match take(slot, word) {
-                        Take::Taken(value) => {
-                            self.pass(lane, hint, position);
-                            return Ok(Found::Taken(Ticket { lane, position }, value));
-                        }
-                        Take::Left => return Ok(Found::Left),
-                        // Another one was faster; the slot is looked at again.
-                        Take::Lost => {}
-                    },
+                    Phase::Full => return Ok(Some(Full { start, position, slot, word })),
                     // Another receiver has it, and the hint lags behind.
                     Phase::Reading => position = position.wrapping_add(1),
                     // Nothing yet, or not quite: to overtake would break the order.
-                    Phase::Free | Phase::Writing => return Ok(Found::Nothing),
+                    Phase::Free | Phase::Writing => return Ok(None),
                 }
             } else if state.lap > lap {
                 // Received already.
-                (hint, position) = self.catch_up(head, hint, position, state.lap - lap);
+                (start, position) = self.catch_up_head(lane, start, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 // The slot has not even been left by its message of the lap before.
-                return Ok(Found::Nothing);
+                return Ok(None);
             } else {
                 break;
             }
         }
-        Err(self.corrupt("head of lane", lane, offset::HEAD, head))
+        Err(self.corrupt("head of lane", lane, offset::HEAD, &head.word))
     }
 
     /// Before a wait in a dialogue whose messages have `len` bytes: the next sender will have to write the
     /// lines of this slot.
     #[inline(always)]
     pub(crate) fn take_lines(&self, lane: u32, len: usize) {
-        let position = self.lane(lane).head.0.load(Ordering::Relaxed);
+        let position = self.lane(lane).head.0.position();
         self.slots().slot(lane, position).take_second_line(len);
     }
 
@@ -252,7 +301,7 @@ impl Shared {
     /// and the second one along with the first.
     #[inline(always)]
     pub(crate) fn seems_full(&self, lane: u32) -> bool {
-        let position = self.lane(lane).head.0.load(Ordering::Relaxed);
+        let position = self.lane(lane).head.0.position();
         let slot = self.slots().slot(lane, position);
         slot.expect_take();
         let state = State::of_word(slot.state().load(Ordering::Acquire));
@@ -265,36 +314,19 @@ impl Shared {
 
     /// Moves a lane's head over a slot that was just claimed, and over those before it that
     /// others are reading.
+    ///
+    /// By a plain store, as it is done with the tail. It can't hide a message that was [put back](super::returns)
+    /// since the walk's start.
     #[inline(always)]
-    fn pass(&self, lane: u32, hint: u64, position: u64) {
-        let moved = advance(&self.lane(lane).head.0, hint, position.wrapping_add(1));
-        if moved && hint != position {
-            self.look_back(lane, hint, position);
-        }
-    }
-
-    /// If a reader before us died meanwhile, its message may be full again by now, behind the
-    /// head that we moved. Either we see that, or who repaired it sees our head.
-    #[cold]
-    fn look_back(&self, lane: u32, from: u64, to: u64) {
-        full_fence();
-        let far = 1u64 << self.slots().shift();
-        for position in from.max(to.saturating_sub(far))..to {
-            let word = self.slots().slot(lane, position).state().load(Ordering::Acquire);
-            if State::of_word(word) == State::full(self.lap(position)) {
-                self.lower_head(lane, position);
-                break;
-            }
-        }
-    }
-
-    fn lower_head(&self, lane: u32, position: u64) {
+    pub(super) fn pass(&self, lane: u32, start: Start, position: u64) {
         let head = &self.lane(lane).head.0;
-        let mut now = head.load(Ordering::Relaxed);
-        while now > position {
-            match head.compare_exchange(now, position, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(_) => break,
-                Err(other) => now = other,
+        let next = start.with(position.wrapping_add(1));
+        let now = head.word.load(Ordering::Relaxed);
+        if next.is_ahead_of(now) {
+            head.word.store(next.to_word(), Ordering::Release);
+            self.fences.publisher();
+            if head.returns.load(Ordering::Acquire) != start.returns {
+                self.passed_late(lane, start);
             }
         }
     }
@@ -320,7 +352,7 @@ impl Shared {
     #[cold]
     fn has_eighth_free(&self, lane: u32) -> bool {
         let lane = self.lane(lane);
-        let head = lane.head.0.load(Ordering::Acquire);
+        let head = lane.head.0.position();
         let tail = lane.tail.0.load(Ordering::Acquire);
         let slots = 1u64 << self.slots().shift();
         // The two are read at two moments: a head may well be past an older tail.
@@ -344,78 +376,55 @@ impl Shared {
         }
     }
 
-    /// Puts a message back that was claimed for reading.
-    #[cold]
-    pub(crate) fn put_back(&self, ticket: Ticket) {
-        let full = State::full(self.lap(ticket.position)).to_word();
-        self.slot(ticket).state().store(full, Ordering::Release);
-        full_fence();
-        self.lower_head(ticket.lane, ticket.position);
-        self.header().not_empty.notify(self.fences);
-    }
-
-    /// Frees what a dead participant had claimed: a message that it wrote is skipped, one that
-    /// it read is delivered again.
-    ///
-    /// The caller holds the dead one's seat, so that nobody new can claim under the same number
-    /// meanwhile, and nobody else repairs at the same time.
-    #[cold]
-    pub(crate) fn repair(&self, owner: u32) {
-        let slots = self.slots();
-        let counters = &self.header().counters.0;
-        for lane in 0..slots.lanes() {
-            for index in 0..1u64 << slots.shift() {
-                let state_word = slots.slot(lane, index).state();
-                let word = state_word.load(Ordering::Acquire);
-                let state = State::of_word(word);
-                if state.owner != owner {
-                    continue;
-                }
-                match state.phase {
-                    Phase::Writing => {
-                        let free = State::free(state.lap.wrapping_add(1)).to_word();
-                        if exchange(state_word, word, free).is_ok() {
-                            counters.skipped.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                    Phase::Reading => {
-                        if exchange(state_word, word, State::full(state.lap).to_word()).is_ok() {
-                            full_fence();
-                            self.lower_head(lane, state.lap << slots.shift() | index);
-                            counters.redelivered.fetch_add(1, Ordering::Relaxed);
-                        }
-                    }
-                    Phase::Free | Phase::Full => {}
-                }
-            }
+    /// Where to go on when the slot at `position` is `laps` further: at the tail if it has
+    /// moved, else behind all that has to be done with by then. Gives the tail too.
+    #[inline]
+    pub(super) fn catch_up_tail(
+        &self,
+        lane: u32,
+        hint: u64,
+        position: u64,
+        laps: u64,
+    ) -> (u64, u64) {
+        let tail = &self.lane(lane).tail.0;
+        let newer = tail.load(Ordering::Acquire);
+        if newer != hint {
+            return (newer, newer);
         }
-        full_fence();
-        self.header().not_empty.wake();
-        self.header().not_full.wake();
+        let next = self.behind(position, laps);
+        // Reservations that were given up move no index: nobody should walk over them twice.
+        if position == hint && advance(tail, hint, next) { (next, next) } else { (hint, next) }
     }
 
-    /// Where to go on when the slot at `position` is `laps` further: at the index if it has
-    /// moved, else behind all that has to be done with by then.
+    /// As `catch_up_tail`, with the head.
+    #[inline]
+    pub(super) fn catch_up_head(
+        &self,
+        lane: u32,
+        start: Start,
+        position: u64,
+        laps: u64,
+    ) -> (Start, u64) {
+        let head = &self.lane(lane).head.0;
+        if head.word.load(Ordering::Acquire) != start.to_word() {
+            let newer = head.start().unwrap_or_else(|| self.start_anew(lane));
+            return (newer, newer.position);
+        }
+        let next = start.with(self.behind(position, laps));
+        let has_moved =
+            position == start.position && advance(&head.word, start.to_word(), next.to_word());
+        (if has_moved { next } else { start }, next.position)
+    }
+
+    /// The next position that may not be done with when the slot at `position` is `laps` further.
     ///
     /// A slot that has come to its lap `n` was claimed in its lap `n - 1`, and so was all before
     /// that position, since claims are in the order of positions; what is a whole lap before that
     /// was therefore left.
     #[inline]
-    pub(super) fn catch_up(
-        &self,
-        index: &AtomicU64,
-        hint: u64,
-        position: u64,
-        laps: u64,
-    ) -> (u64, u64) {
-        let newer = index.load(Ordering::Acquire);
-        if newer != hint {
-            return (newer, newer);
-        }
+    fn behind(&self, position: u64, laps: u64) -> u64 {
         let whole = laps.saturating_sub(2) << self.slots().shift();
-        let next = position.wrapping_add(whole).wrapping_add(1);
-        // Reservations that were given up move no index: nobody should walk over them twice.
-        if position == hint && advance(index, hint, next) { (next, next) } else { (hint, next) }
+        position.wrapping_add(whole).wrapping_add(1)
     }
 
     #[cold]
@@ -426,7 +435,7 @@ impl Shared {
 }
 
 #[inline(always)]
-fn exchange(word: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
+pub(super) fn exchange(word: &AtomicU64, from: u64, to: u64) -> Result<u64, u64> {
     word.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
 }
 

@@ -8,7 +8,7 @@ use super::Incidents;
 use super::crowd::Crowd;
 use super::options::Options;
 use super::participant::{Claims, Participant};
-use super::queue::{Found, Ticket};
+use super::queue::{AtHead, Ticket};
 use super::shared::Shared;
 use super::view::Record;
 use crate::deadline::Deadline;
@@ -131,30 +131,33 @@ impl Receiver {
         // In a dialogue nobody waits for these lines, but for the answer.
         let marker = (self.served.load(Relaxed) > 0).then_some(*seat);
         for lane in (0..shared.slots().lanes()).rev() {
-            let copied = shared.copy_full(lane, marker, |slot| {
+            let copied = shared.copy_at_head(lane, marker, |slot| {
                 let len = usize::try_from(slot.len()).ok().filter(|len| *len <= COPIED_MAX)?;
                 let buffer = buffer.get_mut(..len)?;
                 // SAFETY: `read_at` writes initialised bytes only.
                 let buffer = unsafe { copy::as_uninit(buffer) };
                 slot.read_at(0, buffer).then_some(len)
-            })?;
+            });
             match copied {
-                Found::Nothing => {}
-                Found::Taken(ticket, len) => {
+                AtHead::Nothing => {}
+                AtHead::Full((ticket, len)) => {
                     shared.freed(ticket);
                     self.count(ticket.lane, len);
                     return Ok(Some((len, Priority::received(lane))));
                 }
-                // A long one, one that does not fit, or damage.
-                Found::Left => {
-                    return match self.claim()? {
-                        Some(ticket) => self.take(ticket, buffer).map(Some),
-                        None => Ok(None),
-                    };
-                }
+                AtHead::Unclear => return self.try_receive_claimed(buffer),
             }
         }
         Ok(None)
+    }
+
+    /// As `try_receive`, for any message wherever it is, and for damage.
+    #[inline(never)]
+    fn try_receive_claimed(
+        &self,
+        buffer: &mut [u8],
+    ) -> Result<Option<(usize, Priority)>, ReceiveError> {
+        self.claim()?.map(|ticket| self.take(ticket, buffer)).transpose()
     }
 
     /// Receives a message as [`receive`](Self::receive) does, waiting for at most `timeout`; `None`

@@ -60,15 +60,23 @@ pub(crate) struct Counters {
     pub(crate) seats_used: AtomicU32,
 }
 
-/// The indices of a lane. Both are hints, at or below the truth, which is in the slots; so none
-/// of them can be left wrong by a participant that dies.
+/// The indices of a lane. Both are hints, at or below the truth, which is in the slots.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
     /// Every slot before it is claimed by a sender.
     pub(crate) tail: Line<AtomicU64>,
-    /// No slot before it is full.
-    pub(crate) head: Line<AtomicU64>,
+    pub(crate) head: Line<Head>,
+}
+
+/// Where the receivers of a lane are; see [`returns`](super::returns).
+#[repr(C)]
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    /// The position, and the low bits of what `returns` was.
+    pub(crate) word: AtomicU64,
+    /// Counts messages that came back.
+    pub(crate) returns: AtomicU64,
 }
 
 /// An event count: sleepers announce themselves, a notifier takes all announcements back

@@ -24,6 +24,14 @@ pub(crate) enum Phase {
     Reading = 3,
 }
 
+impl Phase {
+    /// Whether the message of the lap is there.
+    #[inline(always)]
+    pub(crate) fn is_filled(self) -> bool {
+        matches!(self, Self::Full | Self::Reading)
+    }
+}
+
 /// A slot's state, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
