@@ -246,8 +246,10 @@ pub(crate) fn mpmc_receiver(args: &[String]) {
     let receiver = options.open(ring).unwrap_or_else(|error| journal.fail(&error.to_string()));
     say("at it");
     let mut buffer = [0; 4000];
-    loop {
+    for count in 0u64.. {
         let received = match how {
+            // Put back, for whoever comes next.
+            PEEKS if count % 3 == 0 => receiver.peek().map(drop),
             PEEKS => receiver.peek().map(|record| {
                 receive(&journal, &record.to_vec(), None, false);
                 record.release();
@@ -265,8 +267,8 @@ pub(crate) fn mpmc_receiver(args: &[String]) {
     }
 }
 
-/// How a receiver takes messages: finishing with each when it is noted, or before, into a buffer
-/// or else a vector.
+/// How a receiver takes messages: finishing with each when it is noted, and putting some back, or
+/// finishing with each before, into a buffer or else a vector.
 const PEEKS: u64 = 0;
 const RECEIVES: u64 = 1;
 const WAYS: u64 = 3;

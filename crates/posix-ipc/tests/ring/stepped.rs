@@ -1,4 +1,4 @@
-//! Kills at chosen instructions: a send and a receive of either shape are stepped through one
+//! Kills at chosen instructions: a send and a receive of either shape, and what puts messages back, are stepped through one
 //! instruction at a time, and killed after so many, from before the first to after the last.
 //!
 //! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default.
@@ -6,7 +6,7 @@
 use std::cell::Cell;
 
 use posix_ipc::ring::{mpmc, spsc};
-use posix_ipc::{Cleanup, OpenMode};
+use posix_ipc::{Cleanup, OpenMode, SharedMemory};
 use testutil::child::{self, Child, hear, say};
 use testutil::names::unique;
 use testutil::watchdog::watchdog;
@@ -53,6 +53,31 @@ pub(crate) fn stepped(arguments: &[String]) {
         "mpmc receive" => {
             let receiver = mpmc::Receiver::open(ring).unwrap();
             Box::new(move |_| assert!(receiver.receive(&mut buffer).is_ok()))
+        }
+        "mpmc hold" => {
+            let receiver = mpmc::Receiver::open(ring).unwrap();
+            Box::new(move |_| std::mem::forget(receiver.peek().unwrap()))
+        }
+        "mpmc repair" => {
+            let receiver = mpmc::Receiver::open(ring).unwrap();
+            Box::new(move |i| match i {
+                // It needs its seat before, or it would take the dead one's.
+                0 => {
+                    let mut holder = child::run("stepped", &["mpmc hold", ring]);
+                    holder.read_line();
+                    holder.kill();
+                }
+                _ => receiver.repair(),
+            })
+        }
+        "mpmc put back" => {
+            let receiver = mpmc::Receiver::open(ring).unwrap();
+            Box::new(move |i| {
+                let record = receiver.peek().unwrap();
+                if i == 0 {
+                    record.release();
+                }
+            })
         }
         _ => {
             let receiver = mpmc::Receiver::open(ring).unwrap();
@@ -309,4 +334,44 @@ fn what_an_mpmc_receiver_killed_at_any_instruction_had_in_hand_is_delivered_agai
 fn what_an_mpmc_receiver_was_killed_with_as_it_marked_its_lines_is_delivered_again() {
     let (traced, halves) = kill_an_mpmc_receiver("mpmc receive", LONG);
     assert!(!traced || halves > 0);
+}
+
+#[test]
+fn an_mpmc_receiver_killed_at_any_instruction_of_putting_back_hides_no_message() {
+    /// Where the first lane counts what came back, by docs/ring-format.md.
+    const RETURNS: usize = 4232;
+    kill_everywhere("mpmc put back", |ring, kill| {
+        let sender = mpmc::Sender::create(ring, 4, 16).unwrap();
+        let receiver = mpmc::Receiver::open(ring).unwrap();
+        MESSAGES.iter().for_each(|text| sender.send(text, 0).unwrap());
+        if !kill(ring) {
+            return None;
+        }
+        let mut returns = [0; 8];
+        let mapping = SharedMemory::open(ring).unwrap().map().unwrap();
+        mapping.read_at(RETURNS, &mut returns).unwrap();
+        receiver.repair();
+        let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
+        let received: Vec<_> = std::iter::from_fn(next).collect();
+        assert_eq!(texts(&received), &MESSAGES[1..]);
+        Some(u64::from_ne_bytes(returns) > 0)
+    });
+}
+
+#[test]
+fn who_is_killed_at_any_instruction_of_a_repair_hides_no_message() {
+    kill_everywhere("mpmc repair", |ring, kill| {
+        let sender = mpmc::Sender::create(ring, 4, 16).unwrap();
+        MESSAGES.iter().for_each(|text| sender.send(text, 0).unwrap());
+        let receiver = mpmc::Receiver::open(ring).unwrap();
+        if !kill(ring) {
+            return None;
+        }
+        let happened = receiver.incidents().redelivered > 0;
+        receiver.repair();
+        let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
+        let received: Vec<_> = std::iter::from_fn(next).collect();
+        assert_eq!(texts(&received), MESSAGES);
+        Some(happened)
+    });
 }
