@@ -16,6 +16,8 @@ pub(crate) enum Shape {
 /// the copy beside the index of spsc rings was said to be whole in one place for both of its lines; in version 3
 /// it had no more than these two; in version 4 no message came in parts.
 pub(crate) const VERSION: u32 = 6;
+/// The bits of the head of an mpmc lane that are its position.
+pub(crate) const HEAD_POSITION: u64 = (1 << 56) - 1;
 
 /// Bit 0 of the flags: sleepers pay for publishers with `membarrier`.
 pub(crate) const ASYMMETRIC: u32 = 1;

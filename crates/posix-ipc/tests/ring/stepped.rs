@@ -1,7 +1,9 @@
 //! Kills at chosen instructions: a send and a receive of either shape, and what puts messages back, are stepped through one
 //! instruction at a time, and killed after so many, from before the first to after the last.
 //!
-//! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default.
+//! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default; a quarter of that for long ways.
+
+mod arrival;
 
 use std::cell::Cell;
 
@@ -18,6 +20,18 @@ const LONG: [&[u8]; 3] = [&[1; 100], &[2; 150], &[3; 208]];
 
 /// So long that they go in parts.
 static IN_PARTS: [&[u8]; 3] = [&[1; 65_536], &[2; 65_537], &[3; 70_000]];
+
+/// Where the first lane of an mpmc ring counts what came back, and the state of the second of its slots of
+/// 32 bytes, by docs/ring-format.md.
+const RETURNS: usize = 4232;
+const SECOND_STATE: usize = 16_384 + 32;
+
+/// A word of a ring.
+fn word(ring: &str, offset: usize) -> u64 {
+    let mut bytes = [0; 8];
+    SharedMemory::open(ring).unwrap().map().unwrap().read_at(offset, &mut bytes).unwrap();
+    u64::from_ne_bytes(bytes)
+}
 
 /// What comes before and after what is stepped through.
 fn mark() {
@@ -42,6 +56,28 @@ pub(crate) fn stepped(arguments: &[String]) {
             let mut sender = spsc::Sender::open(ring).unwrap();
             Box::new(move |i| sender.send(IN_PARTS[i]).unwrap())
         }
+        "spsc batch" => {
+            let mut sender = spsc::Sender::open(ring).unwrap();
+            Box::new(move |i| sender.batch().send(MESSAGES[i]).unwrap())
+        }
+        "spsc reserve" => {
+            let mut sender = spsc::Sender::open(ring).unwrap();
+            Box::new(move |i| {
+                let mut grant = sender.reserve(MESSAGES[i].len()).unwrap();
+                grant.write_at(0, MESSAGES[i]).unwrap();
+                grant.commit();
+            })
+        }
+        "spsc open to send" => {
+            Box::new(move |i| spsc::Sender::open(ring).unwrap().send(MESSAGES[i]).unwrap())
+        }
+        "spsc open to receive" => Box::new(move |_| {
+            assert!(spsc::Receiver::open(ring).unwrap().receive(&mut buffer).is_ok());
+        }),
+        "spsc create" => Box::new(move |i| match i {
+            0 => drop(spsc::Sender::create(format!("{ring}-first"), 4096).unwrap()),
+            _ => spsc::Sender::create(ring, 4096).unwrap().keep(),
+        }),
         "spsc receive" => {
             let mut receiver = spsc::Receiver::open(ring).unwrap();
             Box::new(move |_| assert!(receiver.receive(&mut buffer).is_ok()))
@@ -49,6 +85,27 @@ pub(crate) fn stepped(arguments: &[String]) {
         "mpmc send" => {
             let sender = mpmc::Sender::open(ring).unwrap();
             Box::new(move |i| sender.send(MESSAGES[i], 0).unwrap())
+        }
+        "mpmc reserve" => {
+            let sender = mpmc::Sender::open(ring).unwrap();
+            Box::new(move |i| {
+                let mut grant = sender.reserve(MESSAGES[i].len(), 0).unwrap();
+                grant.write_at(0, MESSAGES[i]).unwrap();
+                grant.commit();
+            })
+        }
+        "mpmc open to send" => {
+            Box::new(move |i| mpmc::Sender::open(ring).unwrap().send(MESSAGES[i], 0).unwrap())
+        }
+        "mpmc open to receive" => Box::new(move |_| {
+            assert!(mpmc::Receiver::open(ring).unwrap().receive(&mut buffer).is_ok());
+        }),
+        "mpmc abandon" => {
+            let sender = mpmc::Sender::open(ring).unwrap();
+            Box::new(move |i| match i {
+                0 => sender.send(MESSAGES[0], 0).unwrap(),
+                _ => drop(sender.reserve(1, 0).unwrap()),
+            })
         }
         "mpmc receive" => {
             let receiver = mpmc::Receiver::open(ring).unwrap();
@@ -155,6 +212,9 @@ impl Traced {
     }
 }
 
+/// From so many instructions on, a way is stepped through less often.
+const LONG_WAY: u64 = 20_000;
+
 /// Kills after every so many instructions; `run` starts one and gives its ring's end, `judge`
 /// says whether what was stepped through has happened. `false` where nothing may be traced.
 fn kill_everywhere(
@@ -179,6 +239,7 @@ fn kill_everywhere(
     };
     assert!(happened, "killed after its end");
     let all = total.get();
+    let points = if all < LONG_WAY { points } else { points.div_ceil(4) };
     let mut count = 0;
     for point in 0..points {
         total.set(u64::MAX);
@@ -219,7 +280,9 @@ fn kill_an_spsc_sender(what: &str, messages: &[&[u8]; 3]) {
 
 #[test]
 fn an_spsc_sender_killed_at_any_instruction_has_sent_all_or_nothing() {
-    kill_an_spsc_sender("spsc send", &MESSAGES);
+    for what in ["spsc send", "spsc batch", "spsc reserve"] {
+        kill_an_spsc_sender(what, &MESSAGES);
+    }
 }
 
 #[test]
@@ -254,9 +317,8 @@ fn what_an_spsc_sender_left_half_copied_is_not_taken_for_the_next_message() {
     });
 }
 
-#[test]
-fn an_spsc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_taken() {
-    kill_everywhere("spsc receive", |ring, kill| {
+fn kill_an_spsc_receiver(what: &str) {
+    kill_everywhere(what, |ring, kill| {
         let mut sender = spsc::Sender::create(ring, 4096).unwrap();
         MESSAGES.iter().for_each(|text| sender.send(text).unwrap());
         if !kill(ring) {
@@ -269,9 +331,15 @@ fn an_spsc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_take
 }
 
 #[test]
-fn an_mpmc_sender_killed_at_any_instruction_has_sent_all_or_is_skipped() {
+fn an_spsc_receiver_killed_at_any_instruction_loses_nothing_that_it_had_not_taken() {
+    kill_an_spsc_receiver("spsc receive");
+}
+
+/// Kills who sends the second of three messages in the way that `what` names; gives whether it
+/// could, and how often one was left half-written.
+fn kill_an_mpmc_sender(what: &str) -> (bool, u64) {
     let halves = Cell::new(0);
-    let traced = kill_everywhere("mpmc send", |ring, kill| {
+    let traced = kill_everywhere(what, |ring, kill| {
         let receiver = mpmc::Receiver::create(ring, 4, 16).unwrap();
         if !kill(ring) {
             return None;
@@ -287,7 +355,36 @@ fn an_mpmc_sender_killed_at_any_instruction_has_sent_all_or_is_skipped() {
         Some(arrived)
     });
     println!("{} of them left a half-written message", halves.get());
-    assert!(!traced || halves.get() > 0);
+    (traced, halves.get())
+}
+
+#[test]
+fn an_mpmc_sender_killed_at_any_instruction_has_sent_all_or_is_skipped() {
+    for what in ["mpmc send", "mpmc reserve"] {
+        let (traced, halves) = kill_an_mpmc_sender(what);
+        assert!(!traced || halves > 0);
+    }
+}
+
+#[test]
+fn an_mpmc_sender_killed_at_any_instruction_of_giving_up_blocks_nobody() {
+    kill_everywhere("mpmc abandon", |ring, kill| {
+        let receiver = mpmc::Receiver::create(ring, 4, 16).unwrap();
+        if !kill(ring) {
+            return None;
+        }
+        let is_given_up = word(ring, SECOND_STATE) == 1 << 12;
+        receiver.repair();
+        assert!(
+            [0, 1 << 12].contains(&word(ring, SECOND_STATE)),
+            "free in its first or second lap"
+        );
+        mpmc::Sender::open(ring).unwrap().send(MESSAGES[2], 0).unwrap();
+        let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
+        let received: Vec<_> = std::iter::from_fn(next).collect();
+        assert_eq!(texts(&received), [MESSAGES[0], MESSAGES[2]]);
+        Some(is_given_up)
+    });
 }
 
 /// Kills who takes the second of three messages in the way that `what` names; gives whether it
@@ -338,8 +435,6 @@ fn what_an_mpmc_receiver_was_killed_with_as_it_marked_its_lines_is_delivered_aga
 
 #[test]
 fn an_mpmc_receiver_killed_at_any_instruction_of_putting_back_hides_no_message() {
-    /// Where the first lane counts what came back, by docs/ring-format.md.
-    const RETURNS: usize = 4232;
     kill_everywhere("mpmc put back", |ring, kill| {
         let sender = mpmc::Sender::create(ring, 4, 16).unwrap();
         let receiver = mpmc::Receiver::open(ring).unwrap();
@@ -347,14 +442,12 @@ fn an_mpmc_receiver_killed_at_any_instruction_of_putting_back_hides_no_message()
         if !kill(ring) {
             return None;
         }
-        let mut returns = [0; 8];
-        let mapping = SharedMemory::open(ring).unwrap().map().unwrap();
-        mapping.read_at(RETURNS, &mut returns).unwrap();
+        let has_counted = word(ring, RETURNS) > 0;
         receiver.repair();
         let next = || receiver.try_receive_vec().unwrap().map(|(message, _)| message);
         let received: Vec<_> = std::iter::from_fn(next).collect();
         assert_eq!(texts(&received), &MESSAGES[1..]);
-        Some(u64::from_ne_bytes(returns) > 0)
+        Some(has_counted)
     });
 }
 

@@ -23,11 +23,11 @@
 use super::queue::{Ticket, exchange};
 use super::shared::{Head, Shared};
 use super::state::{Phase, State};
+use crate::ring::layout::HEAD_POSITION as POSITION;
 use crate::ring::primitive::{Ordering, full_fence};
 
 /// Where the count begins in the word of a head. Positions never come so far.
-const COUNT_SHIFT: u32 = 56;
-const POSITION: u64 = (1 << COUNT_SHIFT) - 1;
+const COUNT_SHIFT: u32 = POSITION.count_ones();
 /// How often those who count have everybody's stores arrive.
 const ROUND_PART: u64 = 1 << (u64::BITS - COUNT_SHIFT - 1);
 
