@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::io::pread;
 
-use crate::ring::layout::{HEAD_POSITION, MAGIC, SLOTS_OFFSET, SPSC_MIN, VERSION};
+use crate::ring::layout::{MAGIC, SLOTS_OFFSET, SPSC_MIN, VERSION, ahead_of_head};
 
 /// The state of a ring at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ fn parse(head: &[u8], size: u64) -> Option<RingState> {
 fn used_by_lanes(lanes: &[u8], state: &RingState) -> Option<u64> {
     lanes.chunks(LANE).try_fold(0u64, |sum, lane| {
         // Both are hints: a receiver may have been faster than the sender said so.
-        let used = long(lane, 0)?.saturating_sub(long(lane, LANE_HEAD)? & HEAD_POSITION);
+        let used = ahead_of_head(long(lane, 0)?, long(lane, LANE_HEAD)?).max(0).unsigned_abs();
         sum.checked_add(used).filter(|_| used <= state.capacity)
     })
 }
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn the_backlog_of_a_lane_knows_the_position_from_what_came_back() {
-        let (mut lanes, returns) = (vec![0; 2 * LANE], 3u64 << 56);
-        lanes[..8].copy_from_slice(&9u64.to_ne_bytes());
+        let (mut lanes, returns) = (vec![0; 2 * LANE], 3u64 << 40);
+        lanes[..8].copy_from_slice(&(1u64 << 40 | 9).to_ne_bytes());
         lanes[LANE_HEAD..LANE_HEAD + 8].copy_from_slice(&(returns | 4).to_ne_bytes());
         let state = RingState {
             shape: RingShape::Mpmc,

@@ -14,10 +14,18 @@ pub(crate) enum Shape {
 
 /// The version of the format. Version 1 had padding in spsc rings, and mpmc slots of whole lines; in version 2
 /// the copy beside the index of spsc rings was said to be whole in one place for both of its lines; in version 3
-/// it had no more than these two; in version 4 no message came in parts.
+/// it had no more than these two; in version 4 no message came in parts; in version 5 nothing counted what comes
+/// back to mpmc lanes.
 pub(crate) const VERSION: u32 = 6;
-/// The bits of the head of an mpmc lane that are its position.
-pub(crate) const HEAD_POSITION: u64 = (1 << 56) - 1;
+/// The bits of the head of an mpmc lane that are of its position; the others are of a count.
+pub(crate) const HEAD_POSITION: u64 = (1 << 40) - 1;
+
+/// How far `position` is ahead of a head, of which only some bits are there.
+#[inline(always)]
+pub(crate) fn ahead_of_head(position: u64, head: u64) -> i64 {
+    let unknown = HEAD_POSITION.leading_zeros();
+    (position.wrapping_sub(head) << unknown) as i64 >> unknown
+}
 
 /// Bit 0 of the flags: sleepers pay for publishers with `membarrier`.
 pub(crate) const ASYMMETRIC: u32 = 1;

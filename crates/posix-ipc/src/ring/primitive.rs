@@ -48,16 +48,6 @@ impl Fences {
         }
         full_fence();
     }
-
-    /// Has the stores of everybody arrive who orders by `publisher`, as `sleeper` does, also where nobody would look
-    /// again: who may not call `membarrier` waits for longer than a processor keeps a store to itself.
-    pub(crate) fn everyone(self) {
-        #[cfg(not(posix_ipc_loom))]
-        if self == Self::Denied {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        self.sleeper();
-    }
 }
 
 #[cfg(not(posix_ipc_loom))]

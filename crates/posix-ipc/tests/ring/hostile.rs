@@ -1,5 +1,6 @@
 //! A peer that scribbles over the segment: errors, never a panic, a hang or a stray access.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use posix_ipc::ring::{mpmc, spsc};
@@ -150,6 +151,35 @@ fn mpmc_survives_any_scribbling() {
         let _ = mpmc::Receiver::open(&*name).map(|receiver| receiver.try_receive_vec());
     }
     assert!(corrupt > 100, "the scribbling was noticed: {corrupt}");
+}
+
+/// What one reads twice within a call is another thing each time.
+#[test]
+fn mpmc_survives_scribbling_while_it_looks() {
+    let _watchdog = watchdog(300);
+    let name = unique("hostile");
+    let options = mpmc::Sender::options().mode(OpenMode::CreateNew).capacity(64);
+    let sender = options.message_size(40).open(&*name).unwrap();
+    let receiver = mpmc::Receiver::open(&*name).unwrap();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mapping = SharedMemory::open(&*name).unwrap().map().unwrap();
+            let mut random = Random(0x0123_4567_89ab_cdef);
+            let words = [4096, 4224, 4224, 4232, 4232, 16384, 16384 + 64, 16384 + 63 * 64];
+            while !done.load(Relaxed) {
+                scribble(&mapping, &mut random, &words);
+            }
+        });
+        for _ in 0..2000 {
+            let _ = sender.try_send(&[1; 40], 0);
+            let _ = receiver.try_receive(&mut [0; 40]);
+            let _ = receiver.try_receive(&mut [0; 4]);
+            let _ = receiver.try_peek().map(|_record| ());
+            receiver.repair();
+        }
+        done.store(true, Relaxed);
+    });
 }
 
 #[test]

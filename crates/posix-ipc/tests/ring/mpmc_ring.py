@@ -21,7 +21,7 @@ SYS_FUTEX = {"x86_64": 202, "aarch64": 98}[os.uname().machine]
 FUTEX_WAIT, FUTEX_WAKE, F_OFD_SETLK = 0, 1, 37
 PREAMBLE = struct.Struct("8sIIQQQIIIIQ")
 RELAXED, ACQUIRE, RELEASE, ACQ_REL, SEQ_CST = 0, 2, 3, 4, 5
-MASK = (1 << 56) - 1
+POSITION = (1 << 40) - 1
 
 libc = ctypes.CDLL(None, use_errno=True)
 atomics = ctypes.CDLL("libatomic.so.1")
@@ -108,35 +108,43 @@ class Ring:
     def start(self, lane):
         """How much has come back, and a position before which no message is."""
         count, word = self.load(RETURNS + 256 * lane), self.load(HEAD + 256 * lane)
-        if word >> 56 == count & 255:
-            return count, word & MASK
-        laps = (self.load(self.slot(lane, index)) >> 12 for index in range(self.capacity))
-        return count, min(lap << self.shift | index for index, lap in enumerate(laps))
+        if word >> 40 == count & 0xFFFFFF:
+            near = self.stands_at(lane, word & POSITION)
+            behind = (near - word) & POSITION
+            return count, near - (behind if behind < 1 << 39 else behind - (1 << 40))
+        return count, min(self.stands_at(lane, index) for index in range(self.capacity))
+
+    def stands_at(self, lane, index):
+        """The position of a slot, by its lap."""
+        return self.load(self.slot(lane, index)) >> 12 << self.shift | index % self.capacity
 
     def claim(self, lane, read, wanted):
-        """From free to being written, or from full to being read; the position, if there is one."""
-        hint = position = read()[1]
+        """From free to being written, or from full to being read; from what it went, and the position if there is one."""
+        start = read()
+        position = start[1]
         for _ in range(4 * self.capacity + 1000):
             slot, lap = self.slot(lane, position), position >> self.shift
             state = self.load(slot)
             found, phase = state >> 12, state & 3
             if found == lap and phase == wanted:
                 if self.swap(slot, state, lap << 12 | self.seat << 2 | wanted + 1):
-                    return position
+                    return start, position
             elif found == lap and phase > wanted:
                 position += 1
             elif found == lap or found + 1 == lap and phase != FREE:
-                return None
+                if found < lap and phase == wanted == FULL:  # the head is past it
+                    self.count_return(lane)
+                return start, None
             elif found > lap:
-                newer = read()[1]
+                newer = read()
                 onwards = position + 1 + (max(found - lap - 2, 0) << self.shift)
-                hint, position = (newer, newer) if newer != hint else (hint, onwards)
+                start, position = (newer, newer[1]) if newer != start else (start, onwards)
             else:
                 break
         raise SystemExit(f"damage in lane {lane} at {position}")
 
     def try_send(self, message, lane):
-        position = self.claim(lane, lambda: (0, self.load(TAIL + 256 * lane)), FREE)
+        _, position = self.claim(lane, lambda: (0, self.load(TAIL + 256 * lane)), FREE)
         if position is None:
             return None
         slot, lap = self.slot(lane, position), position >> self.shift
@@ -149,11 +157,10 @@ class Ring:
 
     def try_receive(self):
         for lane in reversed(range(self.lanes)):
-            reads = []  # a walk that begins anew counts from there
-            position = self.claim(lane, lambda: reads.append(self.start(lane)) or reads[-1], FULL)
+            (count, _), position = self.claim(lane, lambda: self.start(lane), FULL)
             if position is None:
                 continue
-            self.move_head(lane, reads[-1][0], position + 1)
+            self.move_head(lane, count, position + 1)
             slot = self.slot(lane, position)
             length = self.load(slot + 8)
             assert length <= self.longest, length
@@ -164,21 +171,12 @@ class Ring:
         return None
 
     def move_head(self, lane, count, position):
-        head, word = HEAD + 256 * lane, (count & 255) << 56 | position
-        now = self.load(head)
-        if now >> 56 == count & 255 and now < word and self.swap(head, now, word):
-            fence()
-            later = self.load(RETURNS + 256 * lane)
-            if later != count and later & 255 == count & 255:
-                self.count_return(lane)
+        word, now = (count & 0xFFFFFF) << 40 | position & POSITION, self.load(HEAD + 256 * lane)
+        if now >> 40 == count & 0xFFFFFF and 0 < (word - now) & POSITION < 1 << 39:
+            self.swap(HEAD + 256 * lane, now, word)
 
     def count_return(self, lane):
-        while True:
-            count = self.load(RETURNS + 256 * lane)
-            if count % 128 == 127:
-                time.sleep(0.001)  # all stores arrive
-            if self.swap(RETURNS + 256 * lane, count, count + 1):
-                return
+        atomic("__atomic_fetch_add_8", self.base + RETURNS + 256 * lane, ctypes.c_uint64(1), ACQ_REL)
 
     def send(self, message, lane):
         self.wait(SENDERS, lambda: self.try_send(message, lane))

@@ -11,10 +11,11 @@ use crate::ring::primitive::Ordering;
 impl Shared {
     /// Whether there is a message to claim.
     pub(super) fn is_full(&self, lane: u32) -> bool {
-        let head = &self.lane(lane).head.0;
-        let mut start = head.start().unwrap_or_else(|| self.start_anew(lane));
+        let mut looks = self.patience();
+        let mut start = self.start(lane, &mut looks);
         let mut position = start.position;
-        for _ in 0..self.patience() {
+        while looks > 0 {
+            looks -= 1;
             let (lap, state) = (self.lap(position), self.state(lane, position));
             if state.lap == lap {
                 match state.phase {
@@ -25,7 +26,8 @@ impl Shared {
             } else if state.lap > lap {
                 (start, position) = self.catch_up_head(lane, start, position, state.lap - lap);
             } else {
-                return state.lap + 1 != lap || state.phase == Phase::Free;
+                // A message of the lap before that nobody has is there to be found, too.
+                return state.lap + 1 != lap || matches!(state.phase, Phase::Free | Phase::Full);
             }
         }
         true

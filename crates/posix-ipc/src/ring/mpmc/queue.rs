@@ -11,6 +11,7 @@ use super::shared::Shared;
 use super::slots::Slot;
 use super::state::{Phase, State};
 use crate::ring::error::Corrupt;
+use crate::ring::layout::ahead_of_head;
 use crate::ring::primitive::{AtomicU64, Ordering};
 
 /// A slot that is ours to write or to read.
@@ -24,7 +25,7 @@ pub(crate) struct Ticket {
 /// What comes of a look where the next message should be.
 #[derive(Debug)]
 pub(crate) enum AtHead<T> {
-    /// The lane is empty.
+    /// Nothing yet, and behind it nothing may be taken.
     Nothing,
     /// It is there.
     Full(T),
@@ -51,10 +52,17 @@ mod offset {
 }
 
 impl Shared {
-    /// How many slots to look at before the memory is held to be damaged: every slot twice, and
-    /// as often as others may come between.
+    /// How many slots to look at, or how often to be slower than others, before the memory is held to be
+    /// damaged: every slot several times, and as often as others may come between.
     pub(super) fn patience(&self) -> u64 {
-        (2 << self.slots().shift()) + if cfg!(posix_ipc_loom) { 8 } else { 100_000 }
+        (8 << self.slots().shift()) + if cfg!(posix_ipc_loom) { 8 } else { 100_000 }
+    }
+
+    /// Where a slot in that state stands, if it is the one of `index`, a position or the low bits of one.
+    #[inline(always)]
+    pub(super) fn position_of(&self, state: State, index: u64) -> u64 {
+        let shift = self.slots().shift();
+        state.lap << shift | index & ((1 << shift) - 1)
     }
 
     #[inline(always)]
@@ -177,11 +185,13 @@ impl Shared {
     /// Claims the oldest message of a lane for reading by `owner`; `None` if there is none.
     #[inline]
     pub(crate) fn claim_full(&self, lane: u32, owner: u32) -> Result<Option<Ticket>, Corrupt> {
-        for _ in 0..self.patience() {
+        let mut looks = self.patience();
+        while looks > 0 {
+            looks -= 1;
             let found = match self.at_head(lane) {
                 AtHead::Nothing => return Ok(None),
                 AtHead::Full(full) => full,
-                AtHead::Unclear => match self.first_full(lane)? {
+                AtHead::Unclear => match self.first_full(lane, &mut looks)? {
                     Some(full) => full,
                     None => return Ok(None),
                 },
@@ -241,27 +251,32 @@ impl Shared {
     /// Looks where the next message should be.
     #[inline(always)]
     fn at_head(&self, lane: u32) -> AtHead<Full<'_>> {
-        let Some(start) = self.lane(lane).head.0.start() else { return AtHead::Unclear };
-        let position = start.position;
-        let slot = self.slots().slot(lane, position);
+        let Some((head, returns)) = self.lane(lane).head.0.trusted() else {
+            return AtHead::Unclear;
+        };
+        let slot = self.slots().slot(lane, head);
         let word = slot.state().load(Ordering::Acquire);
         let state = State::of_word(word);
-        if word == State::full(self.lap(position)).to_word() {
-            AtHead::Full(Full { start, position, slot, word })
-        } else if state.lap == self.lap(position) && !state.phase.is_filled() {
-            AtHead::Nothing
-        } else {
+        let position = self.position_of(state, head);
+        if ahead_of_head(position, head) != 0 {
             AtHead::Unclear
+        } else if word == State::full(state.lap).to_word() {
+            AtHead::Full(Full { start: Start { position, returns }, position, slot, word })
+        } else if state.phase.is_filled() {
+            AtHead::Unclear
+        } else {
+            AtHead::Nothing
         }
     }
 
-    /// The oldest message of a lane.
+    /// The oldest message of a lane, by so many `looks` at most.
     #[inline(never)]
-    fn first_full(&self, lane: u32) -> Result<Option<Full<'_>>, Corrupt> {
-        let head = &self.lane(lane).head.0;
-        let mut start = head.start().unwrap_or_else(|| self.start_anew(lane));
+    fn first_full(&self, lane: u32, looks: &mut u64) -> Result<Option<Full<'_>>, Corrupt> {
+        let mut start = self.start(lane, looks);
         let mut position = start.position;
-        for _ in 0..self.patience() {
+        let mut has_looked_at_all = false;
+        while *looks > 0 {
+            *looks -= 1;
             let lap = self.lap(position);
             let slot = self.slots().slot(lane, position);
             let word = slot.state().load(Ordering::Acquire);
@@ -279,20 +294,27 @@ impl Shared {
                 (start, position) = self.catch_up_head(lane, start, position, state.lap - lap);
             } else if state.lap + 1 == lap && state.phase != Phase::Free {
                 // The slot has not even been left by its message of the lap before.
-                return Ok(None);
+                if state.phase != Phase::Full || has_looked_at_all {
+                    return Ok(None);
+                }
+                // Which nobody has: it came back, and the head is past it.
+                self.count_return(lane);
+                start = self.start(lane, looks);
+                position = start.position;
+                has_looked_at_all = true;
             } else {
                 break;
             }
         }
-        Err(self.corrupt("head of lane", lane, offset::HEAD, &head.word))
+        Err(self.corrupt("head of lane", lane, offset::HEAD, &self.lane(lane).head.0.word))
     }
 
     /// Before a wait in a dialogue whose messages have `len` bytes: the next sender will have to write the
     /// lines of this slot.
     #[inline(always)]
     pub(crate) fn take_lines(&self, lane: u32, len: usize) {
-        let position = self.lane(lane).head.0.position();
-        self.slots().slot(lane, position).take_second_line(len);
+        let head = self.lane(lane).head.0.word.load(Ordering::Relaxed);
+        self.slots().slot(lane, head).take_second_line(len);
     }
 
     /// Whether there is likely something to take, for spinning.
@@ -301,22 +323,19 @@ impl Shared {
     /// and the second one along with the first.
     #[inline(always)]
     pub(crate) fn seems_full(&self, lane: u32) -> bool {
-        let position = self.lane(lane).head.0.position();
-        let slot = self.slots().slot(lane, position);
+        let head = self.lane(lane).head.0.word.load(Ordering::Relaxed);
+        let slot = self.slots().slot(lane, head);
         slot.expect_take();
         let state = State::of_word(slot.state().load(Ordering::Acquire));
-        let lap = self.lap(position);
-        match state.phase {
-            Phase::Full | Phase::Reading => state.lap >= lap,
-            Phase::Free | Phase::Writing => state.lap > lap,
-        }
+        let ahead = ahead_of_head(self.position_of(state, head), head);
+        ahead > 0 || ahead == 0 && state.phase.is_filled()
     }
 
-    /// Moves a lane's head over a slot that was just claimed, and over those before it that
+    /// Moves a lane's head over a slot whose message was just taken, and over those before it that
     /// others are reading.
     ///
     /// By a plain store, as it is done with the tail. It can't hide a message that was [put back](super::returns)
-    /// since the walk's start.
+    /// since the walk's start, which the head says it does not know.
     #[inline(always)]
     pub(super) fn pass(&self, lane: u32, start: Start, position: u64) {
         let head = &self.lane(lane).head.0;
@@ -324,10 +343,6 @@ impl Shared {
         let now = head.word.load(Ordering::Relaxed);
         if next.is_ahead_of(now) {
             head.word.store(next.to_word(), Ordering::Release);
-            self.fences.publisher();
-            if head.returns.load(Ordering::Acquire) != start.returns {
-                self.passed_late(lane, start);
-            }
         }
     }
 
@@ -343,20 +358,25 @@ impl Shared {
     #[inline]
     pub(crate) fn freed(&self, ticket: Ticket) {
         self.fences.publisher();
-        if self.header().not_full.is_announced() && self.has_eighth_free(ticket.lane) {
+        // Where nothing is left to take, no other slot may ever be freed.
+        if self.header().not_full.is_announced()
+            && (self.has_eighth_free(ticket.lane) || !self.is_full(ticket.lane))
+        {
             self.header().not_full.wake();
         }
     }
 
-    /// Whether it is worth to wake senders: for each single slot it is not.
+    /// Whether it is worth to wake senders: for each single slot it is not. A head that lags behind
+    /// hides that it is.
     #[cold]
     fn has_eighth_free(&self, lane: u32) -> bool {
         let lane = self.lane(lane);
-        let head = lane.head.0.position();
+        let head = lane.head.0.word.load(Ordering::Acquire);
         let tail = lane.tail.0.load(Ordering::Acquire);
         let slots = 1u64 << self.slots().shift();
         // The two are read at two moments: a head may well be past an older tail.
-        tail.saturating_sub(head) <= slots - (slots / 8).max(1)
+        let used = ahead_of_head(tail, head).max(0).unsigned_abs();
+        used <= slots - (slots / 8).max(1)
     }
 
     /// Whether an eighth of the lane's slots is likely free, for spinning senders: one that goes on
@@ -407,8 +427,10 @@ impl Shared {
     ) -> (Start, u64) {
         let head = &self.lane(lane).head.0;
         if head.word.load(Ordering::Acquire) != start.to_word() {
-            let newer = head.start().unwrap_or_else(|| self.start_anew(lane));
-            return (newer, newer.position);
+            // One that can't be trusted is worth less than the start.
+            if let Some(newer) = self.start_at_head(lane) {
+                return (newer, newer.position);
+            }
         }
         let next = start.with(self.behind(position, laps));
         let has_moved =

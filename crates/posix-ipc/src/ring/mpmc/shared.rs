@@ -60,7 +60,8 @@ pub(crate) struct Counters {
     pub(crate) seats_used: AtomicU32,
 }
 
-/// The indices of a lane. Both are hints, at or below the truth, which is in the slots.
+/// The indices of a lane. Both are hints, at or below the truth, which is in the slots; a head that
+/// [can't be trusted](super::returns) may be past a message that came back.
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
@@ -73,9 +74,9 @@ pub(crate) struct Lane {
 #[repr(C)]
 #[derive(Debug, Default)]
 pub(crate) struct Head {
-    /// The position, and the low bits of what `returns` was.
+    /// The low bits of the position, and of what `returns` was.
     pub(crate) word: AtomicU64,
-    /// Counts messages that came back.
+    /// Counts messages that came back, and what else made the head worthless.
     pub(crate) returns: AtomicU64,
 }
 
