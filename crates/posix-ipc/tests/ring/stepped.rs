@@ -1,7 +1,7 @@
 //! Kills at chosen instructions: a send and a receive of either shape, and what puts messages back, are stepped through one
 //! instruction at a time, and killed after so many, from before the first to after the last.
 //!
-//! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default; a quarter of that for long ways.
+//! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default; an eighth of that for long ways.
 
 mod arrival;
 
@@ -239,7 +239,7 @@ fn kill_everywhere(
     };
     assert!(happened, "killed after its end");
     let all = total.get();
-    let points = if all < LONG_WAY { points } else { points.div_ceil(4) };
+    let points = if all < LONG_WAY { points } else { points.div_ceil(8) };
     let mut count = 0;
     for point in 0..points {
         total.set(u64::MAX);
