@@ -246,7 +246,8 @@ mod tests {
         let early = shared.start_at_head(0).expect("it is new");
         put_first_back(shared);
         head.returns.fetch_add((1 << (64 - COUNT_SHIFT)) - 1, Ordering::Relaxed);
-        shared.pass(0, early, 2);
+        // By one who looked whether it is news before the count was raised.
+        head.word.store(early.with(3).to_word(), Ordering::Release);
         assert_eq!(next_position(shared), None, "the head can't be told from a new one");
         (3..8).for_each(|_| sender.send(b"more", 0).unwrap());
         let positions: Vec<u64> = std::iter::from_fn(|| next_position(shared)).collect();
