@@ -1,5 +1,6 @@
-//! Kills at chosen instructions: a send and a receive of either shape, and what puts messages back, are stepped through one
-//! instruction at a time, and killed after so many, from before the first to after the last.
+//! Kills at chosen instructions: a send and a receive of either shape, what puts messages back, and
+//! [arrivals](arrival) are stepped through one instruction at a time, and killed after so many, from before
+//! the first to after the last.
 //!
 //! As many kills for each as `POSIX_IPC_STEPS` says, 64 by default; an eighth of that for long ways.
 
