@@ -57,6 +57,13 @@ impl Deadline {
         Some(Timespec { tv_sec: seconds, tv_nsec: nanos })
     }
 
+    /// `duration`, or how long it is until then if that is less.
+    pub(crate) fn at_most(&self, duration: Duration) -> Duration {
+        let Some(Timespec { tv_sec, tv_nsec }) = self.remaining() else { return duration };
+        // Neither is negative, and there are less nanoseconds than a second has.
+        duration.min(Duration::new(tv_sec as u64, tv_nsec as u32))
+    }
+
     /// Whether it has passed.
     pub(crate) fn has_passed(&self) -> bool {
         matches!(self.remaining(), Some(Timespec { tv_sec: 0, tv_nsec: 0 }))
@@ -99,6 +106,16 @@ mod tests {
         let left = Deadline::after(Duration::from_millis(3_999)).remaining().unwrap();
         assert!((left.tv_sec, left.tv_nsec) <= (3, 999_000_000));
         assert!(!Deadline::after(Duration::from_secs(3_600)).has_passed());
+    }
+
+    #[test]
+    fn nobody_goes_on_for_longer_than_is_left() {
+        const HOUR: Duration = Duration::from_secs(3_600);
+        assert_eq!(Deadline::Never.at_most(HOUR), HOUR);
+        assert_eq!(Deadline::after(2 * HOUR).at_most(HOUR), HOUR);
+        assert_eq!(Deadline::after(Duration::ZERO).at_most(HOUR), Duration::ZERO);
+        let left = Deadline::after(HOUR / 2).at_most(HOUR);
+        assert!(left <= HOUR / 2 && left > HOUR / 3, "{left:?}");
     }
 
     #[test]

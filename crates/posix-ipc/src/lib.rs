@@ -25,6 +25,7 @@ mod limits;
 mod liveness;
 mod name;
 mod open_mode;
+mod pauses;
 #[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 mod priority;
 #[cfg(target_os = "linux")]

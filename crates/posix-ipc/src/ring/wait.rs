@@ -8,14 +8,9 @@ use rustix::time::Timespec;
 
 use super::primitive::Fences;
 use crate::deadline::Deadline;
+use crate::pauses::{Pauses, SPIN};
 use crate::turns::Turns;
 
-/// How many looks a spin has: about 25 microseconds where a pause takes 25 nanoseconds, enough
-/// to cover the wake of a peer and the time that it needs to answer.
-///
-/// It is a cliff: a spin shorter than a wake never succeeds, since once both sides sleep
-/// every answer takes a wake.
-pub(super) const BUDGET: u32 = if cfg!(posix_ipc_loom) { 0 } else { 1000 };
 /// The most waits that go by without a spin after spins that failed.
 const SKIP_MAX: u32 = 1024;
 /// The most pauses between two looks.
@@ -25,8 +20,8 @@ const GAP_MAX: u32 = 16;
 /// case they learn from each other.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    /// Looks per spin; none if the handle is not to spin.
-    budget: u32,
+    /// Whether the handle is to spin at all.
+    enabled: bool,
     /// Waits to come without a spin.
     skip: AtomicU32,
     /// Waits to skip after the next spin that fails.
@@ -42,7 +37,7 @@ pub(crate) struct Spin {
 impl Spin {
     pub(crate) fn new(enabled: bool) -> Self {
         Self {
-            budget: if enabled { BUDGET } else { 0 },
+            enabled: enabled && !cfg!(posix_ipc_loom),
             skip: AtomicU32::new(0),
             penalty: AtomicU32::new(1),
             gap: AtomicU32::new(1),
@@ -51,10 +46,10 @@ impl Spin {
         }
     }
 
-    /// Looks until something is found or the budget is spent.
+    /// Looks until something is found or it has taken long enough.
     #[inline]
     pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        if self.budget == 0 {
+        if !self.enabled {
             return None;
         }
         if self.shares_processor.load(Relaxed) {
@@ -66,20 +61,17 @@ impl Spin {
             return None;
         }
         let gap = self.gap.load(Relaxed);
-        let mut left = self.budget;
-        while left > 0 {
+        let mut pauses = Pauses::until(SPIN);
+        loop {
             if let Some(found) = look() {
                 self.penalty.store(1, Relaxed);
                 return Some(found);
             }
-            let pauses = gap.min(left);
-            for _ in 0..pauses {
-                std::hint::spin_loop();
+            if !pauses.pause(gap) {
+                self.failed();
+                return None;
             }
-            left -= pauses;
         }
-        self.failed();
-        None
     }
 
     /// Goes without for a while.

@@ -1,13 +1,10 @@
 //! Spinning before sleeping: how long, and whether it is worth its while.
 //!
 //! A hand-over between two processors takes well under a microsecond if the receiver looks at the
-//! value, and some ten if it sleeps. The budget is a cliff and not a slope: when both
-//! sides sleep by turns an answer takes as long as a wake-up, so that spinning for less than that
-//! never succeeds and never learns. Hence the full budget or none.
+//! value, and some ten if it sleeps.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use posix_ipc_sys::sem as sys;
 use rustix::io::Result;
@@ -15,6 +12,7 @@ use rustix::io::Result;
 use super::Semaphore;
 use super::wait::until;
 use crate::deadline::Deadline;
+use crate::pauses::{Pauses, SPIN};
 use crate::turns::Turns;
 
 /// How a wait spins, looking for a unit, before it sleeps.
@@ -31,7 +29,7 @@ use crate::turns::Turns;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Spin {
-    /// For some 20 microseconds as long as that succeeds, otherwise rarely, to find out whether
+    /// For some 50 microseconds as long as that succeeds, otherwise rarely, to find out whether
     /// it would. Not at all if whoever woke it last runs on the same processor or, where that is
     /// not known, if this process may run on one only.
     #[default]
@@ -42,10 +40,6 @@ pub enum Spin {
     Iterations(u32),
 }
 
-/// How long the full budget is; a wake-up takes some 5 microseconds, and up to 10 now and then.
-const BUDGET: Duration = Duration::from_micros(20);
-/// So many looks come before the clock is read for the first time.
-const UNTIMED: u32 = 256;
 /// So many failures in a row, after success, end the spinning.
 const PATIENCE: u32 = 4;
 /// Without success, one in so many waits spins, to find out.
@@ -85,7 +79,10 @@ impl Spinner {
     ) -> Result<()> {
         let took = match self.spin {
             Spin::Never => false,
-            Spin::Iterations(looks) => (0..looks).any(|_| look(semaphore, units)),
+            Spin::Iterations(looks) => (0..looks).any(|_| {
+                spin_loop();
+                look(semaphore, units)
+            }),
             Spin::Adaptive => self.adaptive(semaphore, units, deadline),
         };
         if took { Ok(()) } else { sys::wait_many(&semaphore.sem, units, until(deadline)) }
@@ -113,7 +110,9 @@ impl Spinner {
             let shares = shares_processor(semaphore);
             self.shares_processor.store(shares == Some(true), Ordering::Relaxed);
             if shares.unwrap_or_else(one_processor) {
-                self.credit.store(0, Ordering::Relaxed);
+                // Where the other side is may be known after the sleep that comes now.
+                let credit = if shares.is_some() { 0 } else { credit.saturating_sub(1) };
+                self.credit.store(credit, Ordering::Relaxed);
                 return false;
             }
         }
@@ -154,30 +153,64 @@ fn this_cpu() -> Option<u32> {
     None
 }
 
-/// One look, and a pause that leaves the word to others.
 #[inline]
 fn look(semaphore: &Semaphore, units: u32) -> bool {
-    spin_loop();
     let enough = sys::getvalue(&semaphore.sem).map_or(true, |value| value >= units);
     enough && semaphore.try_wait_many(units)
 }
 
 fn spin(semaphore: &Semaphore, units: u32, deadline: Deadline) -> bool {
-    for _ in 0..UNTIMED {
+    let mut pauses = Pauses::until(deadline.at_most(SPIN));
+    while pauses.pause(1) {
         if look(semaphore, units) {
             return true;
         }
     }
-    if deadline.has_passed() {
-        return false;
-    }
-    let start = Instant::now();
-    while start.elapsed() < BUDGET {
-        for _ in 0..UNTIMED / 4 {
-            if look(semaphore, units) {
-                return true;
-            }
-        }
-    }
     false
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    use super::*;
+
+    /// Runs `body` with the thread bound to one processor.
+    fn bound(body: impl FnOnce()) {
+        let before = sched_getaffinity(None).unwrap();
+        let mut one = CpuSet::new();
+        one.set((0..CpuSet::MAX_CPU).find(|cpu| before.is_set(*cpu)).unwrap());
+        sched_setaffinity(None, &one).unwrap();
+        body();
+        sched_setaffinity(None, &before).unwrap();
+    }
+
+    #[test]
+    fn who_is_bound_to_a_processor_gives_up_spinning_only_after_some_wakes_by_unknown_ones() {
+        bound(|| {
+            let name = crate::Name::unique("spin-bound");
+            let semaphore = Semaphore::create(&name, 0).unwrap();
+            let spinner = Spinner::new(Spin::Adaptive);
+            for credit in [2, 1, 0, 0] {
+                assert!(!spinner.adaptive(&semaphore, 1, Deadline::Never), "there is nothing");
+                assert_eq!(spinner.credit.load(Ordering::Relaxed), credit);
+            }
+        });
+    }
+
+    #[test]
+    fn who_spins_in_vain_time_and_again_stops_it() {
+        let name = crate::Name::unique("spin-vain");
+        let semaphore = Semaphore::create(&name, 0).unwrap();
+        let spinner = Spinner::new(Spin::Adaptive);
+        spinner.credit.store(PATIENCE, Ordering::Relaxed);
+        for credit in [3, 2, 1, 0, 0] {
+            assert!(!spinner.adaptive(&semaphore, 1, Deadline::Never), "there is nothing");
+            assert_eq!(spinner.credit.load(Ordering::Relaxed), credit);
+        }
+        semaphore.post().unwrap();
+        spinner.credit.store(PATIENCE, Ordering::Relaxed);
+        assert!(spinner.adaptive(&semaphore, 1, Deadline::Never), "there is a unit");
+    }
 }

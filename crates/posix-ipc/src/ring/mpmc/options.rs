@@ -110,7 +110,7 @@ impl<E> Options<E> {
         self
     }
 
-    /// Says whether to spin before sleeping, for up to some 25 microseconds where that has helped
+    /// Says whether to spin before sleeping, for up to some 50 microseconds where that has helped
     /// before; on by default. A receiver also lets short messages come together for a few
     /// microseconds where they come as a stream.
     #[must_use]

@@ -18,7 +18,7 @@ use crate::open_mode::OpenMode;
 use crate::priority::Priority;
 use crate::ring::error::SendError;
 use crate::ring::handle::object_methods;
-use crate::ring::wait::{BUDGET, Spin};
+use crate::ring::wait::Spin;
 
 /// A handle that sends to an [mpmc ring](super); there can be many.
 ///
@@ -48,10 +48,10 @@ pub struct Sender {
     pub(super) wanted: Arc<AtomicU32>,
 }
 
-/// How often a spinning sender looks for an eighth of a lane before it is content with one slot: most
-/// of a spin. A receiver that takes longer for so many is not disturbed by a sender close behind it, but
-/// by one that says for each slot anew that it is about to sleep.
-const PATIENT_LOOKS: u32 = BUDGET / 10 * 9;
+/// How often a spinning sender looks for an eighth of a lane before it is content with one slot: long
+/// before it would sleep. A receiver that takes longer for so many is not disturbed by a sender close behind
+/// it, but by one that says for each slot anew that it is about to sleep.
+const PATIENT_LOOKS: u32 = 900;
 
 impl Sender {
     pub(super) fn new(participant: Arc<Participant>) -> Self {

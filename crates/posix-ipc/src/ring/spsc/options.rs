@@ -91,7 +91,7 @@ impl<E> Options<E> {
         self
     }
 
-    /// Says whether to spin before sleeping, for up to some 25 microseconds where that has helped
+    /// Says whether to spin before sleeping, for up to some 50 microseconds where that has helped
     /// before; on by default.
     ///
     /// With it, an answer of a peer on another processor takes a tenth of a microsecond, and ten
