@@ -6,30 +6,39 @@
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::time::Duration;
 
 use super::consumer::{Consumer, Found};
 use super::place::Place;
 use super::producer::{Producer, Room, record_size};
 use super::record::{DATA, Head};
 use super::shared::End;
+use crate::pauses::Pauses;
 use crate::ring::error::Corrupt;
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::primitive::{AtomicU64, Ordering};
 
-/// The lengths of messages that go in parts. Shorter ones are there before a part would be; longer ones are
+/// The lengths of messages that may go in parts. Shorter ones are there before a part would be; longer ones are
 /// copied past the caches.
 pub(super) const IN_PARTS: Range<usize> =
-    if cfg!(posix_ipc_loom) { 16..1024 } else { 64 * 1024..16 << 20 };
-/// What is worth to be told of, and has not left the nearest caches when it is read. A multiple of 8, as
-/// positions are.
-const PART: usize = if cfg!(posix_ipc_loom) { 8 } else { 16 * 1024 };
-/// From this length on parts are twice as long.
+    if cfg!(posix_ipc_loom) { 16..1024 } else { 16 * 1024..16 << 20 };
+/// From this length on they do in any case, in a dialogue all.
+const ALWAYS: usize = 64 * 1024;
+/// The shortest part that is worth to be told of. A multiple of 8, as positions are.
+const PART: usize = if cfg!(posix_ipc_loom) { 8 } else { 8 * 1024 };
+/// From this length on parts are four times as long, and between the two twice: few, and still in the nearest
+/// caches when they are read.
 const LONG: usize = 512 * 1024;
-/// How many looks in vain there are in all for a receiver that follows: a sender that takes longer was
-/// interrupted.
-const PATIENCE: u32 = if cfg!(posix_ipc_loom) { 1 } else { 2000 };
+/// How long a receiver that follows waits for the next part: a sender that takes longer was interrupted.
+const PATIENCE: Duration = Duration::from_micros(20);
 
 impl Producer {
+    /// Whether a message of so many bytes goes in parts.
+    #[inline(always)]
+    pub(super) fn sends_in_parts(&self, len: usize) -> bool {
+        IN_PARTS.contains(&len) && (len >= ALWAYS || self.is_dialogue())
+    }
+
     /// As `send`, of a message whose length is one of `IN_PARTS`.
     pub(crate) fn send_in_parts(&mut self, room: Room, message: &[u8]) {
         let shared = &*self.shared;
@@ -38,9 +47,19 @@ impl Producer {
         shared.restart_with(room);
         region.store(room.position, Head::data(message.len()).to_word());
         let mut end = room.position.wrapping_add(RECORD_HEADER);
-        let size = if message.len() < LONG { PART } else { 2 * PART };
+        let (is_dialogue, mut left) = (self.is_dialogue(), message.len());
+        let size = match message.len() {
+            ..ALWAYS => PART,
+            ALWAYS..LONG => 2 * PART,
+            _ => 4 * PART,
+        };
         for (index, part) in message.chunks(size).enumerate() {
-            region.write(end, part);
+            left -= part.len();
+            if is_dialogue {
+                region.write_ahead(end, part, left);
+            } else {
+                region.write(end, part);
+            }
             end = end.wrapping_add(part.len().next_multiple_of(8) as u64);
             reached.store(end, Ordering::Release);
             if index == 0 {
@@ -90,18 +109,19 @@ impl Consumer {
         &mut self,
         place: &mut (impl Place + ?Sized),
     ) -> Result<Option<usize>, Corrupt> {
-        self.follow_for(PATIENCE, place)
+        self.follow_with(PATIENCE, place)
     }
 
-    fn follow_for(
+    fn follow_with(
         &mut self,
-        mut patience: u32,
+        patience: Duration,
         place: &mut (impl Place + ?Sized),
     ) -> Result<Option<usize>, Corrupt> {
         let arrivals = self.sender_arrivals();
-        let Some(copied) = self.copy_parts(place, &mut patience) else { return Ok(None) };
+        let Some(copied) = self.copy_parts(place, patience) else { return Ok(None) };
+        let mut pauses = Pauses::until(patience);
         while self.news().is_none() {
-            if !wait(&mut patience) {
+            if !pauses.pause(1) {
                 return Ok(None);
             }
         }
@@ -118,7 +138,7 @@ impl Consumer {
     }
 
     /// Copies all parts; gives the record that they would be.
-    fn copy_parts(&self, place: &mut (impl Place + ?Sized), patience: &mut u32) -> Option<Found> {
+    fn copy_parts(&self, place: &mut (impl Place + ?Sized), patience: Duration) -> Option<Found> {
         let region = self.shared.region();
         let reached = self.reached().load(Ordering::Acquire);
         let start = self.start();
@@ -141,24 +161,32 @@ impl Consumer {
         &self,
         start: u64,
         mut rest: &mut [MaybeUninit<u8>],
-        patience: &mut u32,
+        patience: Duration,
     ) -> Option<()> {
         let region = self.shared.region().at_hand();
         let payload = start.wrapping_add(RECORD_HEADER);
         let mut done = 0;
+        // A sender writes no shorter parts: who sees more of them sees somebody scribble.
+        let mut parts = rest.len().div_ceil(PART);
         while !rest.is_empty() {
-            let reached = self.reached().load(Ordering::Acquire);
-            let there = self.copied_until(start, reached)?.saturating_sub(done);
-            let count = rest.len().min(usize::try_from(there).unwrap_or(usize::MAX));
-            let (part, further) = rest.split_at_mut(count);
-            if count > 0 {
-                if !region.read_uninit(payload.wrapping_add(done), part) {
+            let mut pauses = Pauses::until(patience);
+            let there = loop {
+                let reached = self.reached().load(Ordering::Acquire);
+                let there = self.copied_until(start, reached)?.saturating_sub(done);
+                if there > 0 {
+                    break there;
+                }
+                if !pauses.pause(1) {
                     return None;
                 }
-                done += count as u64;
-            } else if !wait(patience) {
+            };
+            parts = parts.checked_sub(1)?;
+            let count = rest.len().min(usize::try_from(there).unwrap_or(usize::MAX));
+            let (part, further) = rest.split_at_mut(count);
+            if !region.read_uninit(payload.wrapping_add(done), part) {
                 return None;
             }
+            done += count as u64;
             rest = further;
         }
         Some(())
@@ -188,20 +216,12 @@ impl Consumer {
     }
 }
 
-/// Pauses; `false` if there is no patience left.
-fn wait(patience: &mut u32) -> bool {
-    std::hint::spin_loop();
-    *patience = patience.saturating_sub(1);
-    *patience > 0
-}
-
 #[cfg(not(posix_ipc_loom))]
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
     use crate::ring::spsc::producer::Look;
@@ -245,6 +265,23 @@ mod tests {
             assert_eq!(buffer, message(seed));
             assert!(!receiver.consumer.has_part());
             assert_eq!(receiver.consumer.follow(&mut buffer[..]), Ok(None));
+        }
+    }
+
+    #[test]
+    fn shorter_ones_go_in_parts_only_if_all_before_was_received() {
+        let (mut sender, mut receiver) = ring();
+        let mut buffer = vec![0; ALWAYS];
+        for len in [IN_PARTS.start, ALWAYS - 1] {
+            sender.producer.look_next();
+            sender.send(&message(1)[..len]).unwrap();
+            assert!(receiver.consumer.has_part(), "{len} bytes in a dialogue");
+            sender.send(&message(2)[..len]).unwrap();
+            assert_eq!(receiver.receive(&mut buffer), Ok(len));
+            assert!(!receiver.consumer.has_part(), "{len} bytes in a stream");
+            assert_eq!(receiver.receive(&mut buffer), Ok(len));
+            assert_eq!(buffer[..len], message(2)[..len]);
+            assert_eq!(receiver.try_receive(&mut buffer), Ok(None), "all was received");
         }
     }
 
@@ -348,7 +385,7 @@ mod tests {
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; LEN];
             following.store(true, Ordering::Release);
-            let followed = receiver.consumer.follow_for(u32::MAX, &mut buffer[..]).unwrap();
+            let followed = receiver.consumer.follow_with(Duration::MAX, &mut buffer[..]).unwrap();
             assert_eq!(followed, None, "it began with what the dead one had left");
             assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
             assert_eq!(buffer, message(2));

@@ -15,11 +15,17 @@ use crate::ring::primitive::{Ordering, take_line};
 pub(super) const REWIND: std::ops::Range<u64> =
     if cfg!(posix_ipc_loom) { 32..33 } else { 512..6 * 1024 };
 const REWIND_LARGE: std::ops::Range<u64> = 768 * 1024..u64::MAX;
-/// Where in the region it is begun anew for long messages: their payload starts a line, and is copied faster.
+/// Messages for which it is begun anew in the region's first line, at its end: their payload starts a line, and is
+/// copied faster.
+const LONG: std::ops::Range<usize> =
+    if cfg!(posix_ipc_loom) { IN_PARTS } else { 4096..IN_PARTS.end };
 const LINE: u64 = 64;
 const LONG_START: u64 = LINE - RECORD_HEADER;
 /// How far from its start an empty ring is begun anew for shorter ones that are copied.
 const WINDOW: u64 = 4096;
+/// From this length on a message's lines are fetched in a dialogue as it is written. Those of shorter ones are
+/// before that, while the receiver's index comes.
+const FETCHED_MIN: usize = REWIND.end as usize;
 /// How many records a stream writes between two looks whether the ring is empty.
 const LOOK_EVERY: u32 = 32;
 
@@ -86,6 +92,12 @@ impl Producer {
         Ok(Self { shared, tail, published: tail, head, looks: 0, is_dialogue: true })
     }
 
+    /// Whether the ring was empty at the last look.
+    #[inline(always)]
+    pub(super) fn is_dialogue(&self) -> bool {
+        self.is_dialogue
+    }
+
     pub(super) fn capacity(&self) -> u64 {
         self.shared.region().size()
     }
@@ -102,7 +114,7 @@ impl Producer {
         let size = record_size(len);
         let from_start = self.tail & (self.capacity() - 1);
         let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
-        let start = if IN_PARTS.contains(&len) { LONG_START } else { 0 };
+        let start = if LONG.contains(&len) { LONG_START } else { 0 };
         if self.is_dialogue && self.looks == 0 && REWIND.contains(&size) {
             // Where it will most likely stand: these lines come while the receiver's index does.
             self.shared.region().expect_writes(start, size);
@@ -272,7 +284,12 @@ impl Producer {
         let region = shared.region().at_hand();
         let (head, is_short) = (Head::data(message.len()), message.len() <= LATEST);
         let is_dialogue = self.is_dialogue;
-        region.write_headed(room.position, head.to_word(), message);
+        if is_dialogue && message.len() >= FETCHED_MIN {
+            region.store(room.position, head.to_word());
+            region.write_ahead(room.position.wrapping_add(RECORD_HEADER), message, 0);
+        } else {
+            region.write_headed(room.position, head.to_word(), message);
+        }
         let tail = shared.publish(room, message.len(), |publication| {
             if is_short {
                 publication.keep(room.position, message);

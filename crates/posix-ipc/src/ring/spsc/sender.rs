@@ -95,8 +95,8 @@ impl Sender {
     /// microseconds a MiB, and less and less often as well. Who must never wait while there is room sends with
     /// a deadline or tries, or [does not spin](Options::spin).
     ///
-    /// A message of 64 KiB to 16 MiB goes in parts: a receiver that [waits for it](super::Receiver::receive)
-    /// copies it while it is still being written.
+    /// A message of 64 KiB to 16 MiB goes in parts, as one of 16 KiB does if all before it was received: a
+    /// receiver that [waits for it](super::Receiver::receive) copies it while it is still being written.
     ///
     /// # Errors
     ///
@@ -169,7 +169,7 @@ impl Sender {
 
     #[inline(always)]
     fn send_in(&mut self, room: Room, message: &[u8]) {
-        if IN_PARTS.contains(&message.len()) {
+        if self.producer.sends_in_parts(message.len()) {
             self.producer.send_in_parts(room, message);
         } else {
             self.producer.send(room, message);
