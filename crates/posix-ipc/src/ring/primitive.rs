@@ -83,6 +83,21 @@ pub(crate) fn take_line(word: &AtomicU64) {
 #[cfg(posix_ipc_loom)]
 pub(crate) fn take_line(_word: &AtomicU64) {}
 
+/// Whether lines that a receiver has only read are dear to its sender, so that it had better write back what
+/// stands there: round trips of 4 KiB take 0.8 of the time then with AMD's processors, and 1.14 with Intel's.
+/// Others were not measured.
+pub(crate) fn receivers_mark_lines() -> bool {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        // What only AMD's processors have.
+        std::is_x86_feature_detected!("sse4a")
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    {
+        true
+    }
+}
+
 /// As `fetch`, of a line that will be written, and so is taken from other processors.
 #[cfg(not(posix_ipc_loom))]
 #[inline(always)]

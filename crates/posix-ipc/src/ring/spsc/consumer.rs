@@ -10,7 +10,7 @@ use super::shared::{BEGINNING, End, LONGEST, Shared, corrupt, offset};
 use crate::ring::error::{Corrupt, ReceiveError};
 use crate::ring::layout::RECORD_HEADER;
 use crate::ring::pace::Pace;
-use crate::ring::primitive::Ordering;
+use crate::ring::primitive::{Ordering, receivers_mark_lines};
 
 /// The longest message whose lines the receiver takes from the sender as it reads them: in a stream, and if
 /// it is the only one that is there. Those of longer ones have left the nearest caches before they are
@@ -47,6 +47,8 @@ pub(crate) struct Consumer {
     /// Bytes of the last record's payload.
     len: usize,
     pace: Pace,
+    /// Whether lines are given back to the sender as they are read.
+    marks: bool,
     /// Whether the last look brought a single message, of which `pace` has not been told.
     is_single: bool,
     /// Whether the sender was at most `CLOSE` bytes ahead at the last look.
@@ -83,6 +85,7 @@ impl Consumer {
             waited: head,
             len: 0,
             pace: Pace::new(true),
+            marks: receivers_mark_lines(),
             is_single: false,
             is_close: true,
             reads_whole: true,
@@ -256,7 +259,7 @@ impl Consumer {
 
     #[inline(always)]
     fn mark(&self, found: Found, most: usize) {
-        if found.len <= most {
+        if self.marks && found.len <= most {
             let start = found.payload.wrapping_sub(RECORD_HEADER);
             self.shared.region().at_hand().mark(start, record_size(found.len));
         }

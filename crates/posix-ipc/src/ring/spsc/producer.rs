@@ -21,6 +21,10 @@ const LONG: std::ops::Range<usize> =
     if cfg!(posix_ipc_loom) { IN_PARTS } else { 4096..IN_PARTS.end };
 const LINE: u64 = 64;
 const LONG_START: u64 = LINE - RECORD_HEADER;
+/// From this length on they go through the first lines of the region by turns, as many as this, so that they have
+/// left the nearest cache of the receiver when they are written again: they come faster from the next one.
+const SPREAD_MIN: usize = 8 * 1024;
+const LONG_WINDOW: u64 = 128 * 1024;
 /// How far from its start an empty ring is begun anew for shorter ones that are copied.
 const WINDOW: u64 = 4096;
 /// From this length on a message's lines are fetched in a dialogue as it is written. Those of shorter ones are
@@ -114,12 +118,26 @@ impl Producer {
         let size = record_size(len);
         let from_start = self.tail & (self.capacity() - 1);
         let may_rewind = size >= REWIND.start || len > LATEST && from_start >= WINDOW;
-        let start = if LONG.contains(&len) { LONG_START } else { 0 };
+        let start = self.start_to_copy(len);
         if self.is_dialogue && self.looks == 0 && REWIND.contains(&size) {
             // Where it will most likely stand: these lines come while the receiver's index does.
             self.shared.region().expect_writes(start, size);
         }
         self.find_room(len, look, may_rewind.then_some(start))
+    }
+
+    /// Where in the region an empty ring is begun anew for a message of `len` bytes that is copied.
+    #[inline(always)]
+    fn start_to_copy(&self, len: usize) -> u64 {
+        if !LONG.contains(&len) {
+            return 0;
+        }
+        let from_start = self.tail & (self.capacity() - 1);
+        if len >= SPREAD_MIN && from_start < LONG_WINDOW {
+            (from_start + RECORD_HEADER).next_multiple_of(LINE) - RECORD_HEADER
+        } else {
+            LONG_START
+        }
     }
 
     /// Finds room for a record of `len` bytes, which is at most `max_len`.
@@ -385,4 +403,46 @@ impl Shared {
 #[inline(always)]
 pub(crate) fn record_size(len: usize) -> u64 {
     (len as u64 + RECORD_HEADER + 7) & !7
+}
+
+#[cfg(not(posix_ipc_loom))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::spsc::pair;
+
+    /// Where in the region the records of a dialogue start.
+    fn starts(len: usize, capacity: usize, count: usize) -> Vec<u64> {
+        let (mut sender, mut receiver) = pair(capacity).unwrap();
+        let mut buffer = vec![0; len];
+        let mut start = || {
+            sender.producer.look_next();
+            sender.send(&vec![1; len]).unwrap();
+            assert_eq!(receiver.receive(&mut buffer), Ok(len));
+            assert_eq!(receiver.try_receive(&mut buffer), Ok(None), "all was received");
+            let start = sender.producer.position() - record_size(len);
+            start % sender.producer.capacity()
+        };
+        (0..count).map(|_| start()).collect()
+    }
+
+    #[test]
+    fn a_dialogue_goes_through_a_few_lines_again_and_again() {
+        const KIB: u64 = 1024;
+        assert_eq!(starts(1000, 1 << 20, 4), [0; 4]);
+        assert_eq!(starts(4096, 1 << 20, 4), [56; 4]);
+        let step = 8 * KIB + 64;
+        let by_turns: Vec<u64> = (0..16).map(|turn| 56 + turn * step).chain([56]).collect();
+        assert_eq!(starts(8 << 10, 1 << 20, 17), by_turns, "of 128 KiB each takes a part");
+        assert_eq!(starts(64 << 10, 1 << 20, 4), [56, 64 * KIB + 120, 56, 64 * KIB + 120]);
+        assert_eq!(starts(256 << 10, 1 << 20, 4), [56; 4]);
+    }
+
+    #[test]
+    fn in_a_ring_of_less_lines_they_go_round_it() {
+        let capacity = 64 << 10;
+        for (turn, start) in starts(20_000, capacity, 50).into_iter().enumerate() {
+            assert_eq!(start, (56 + turn as u64 * 20_032) % capacity as u64, "turn {turn}");
+        }
+    }
 }
