@@ -4,7 +4,13 @@
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+use super::primitive::fetch_to_write;
 use crate::shm::copy;
+
+/// How far ahead lines are fetched that will be written, and how many bytes at a time.
+const AHEAD: usize = 2048;
+const STRIDE: usize = 512;
+const LINE: usize = 64;
 
 /// # Safety
 ///
@@ -13,6 +19,27 @@ use crate::shm::copy;
 pub(super) unsafe fn to_shared(bytes: &[u8], to: NonNull<u8>) {
     // SAFETY: the caller's promise; private and shared memory do not overlap.
     unsafe { copy::store(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
+}
+
+/// As `to_shared`, to lines that other processors have in their caches, which are fetched a little before they
+/// are written: some processors fetch them one after the other else. `left` bytes will be written behind these.
+///
+/// # Safety
+///
+/// As `to_shared`.
+pub(super) unsafe fn to_shared_ahead(bytes: &[u8], to: NonNull<u8>, left: usize) {
+    let (mut done, end) = (0, bytes.len() + left);
+    for part in bytes.chunks(STRIDE) {
+        let ahead = done + AHEAD;
+        for line in (ahead..end.min(ahead + STRIDE)).step_by(LINE) {
+            fetch_to_write(to.as_ptr().wrapping_add(line));
+        }
+        // SAFETY: the part ends where `bytes` do, or before.
+        let there = unsafe { to.add(done) };
+        // SAFETY: as above.
+        unsafe { to_shared(part, there) };
+        done += part.len();
+    }
 }
 
 /// Fills `bytes`.

@@ -196,10 +196,6 @@ mod system {
         unsafe { copy::from_shared(NonNull::from(words).cast(), bytes) };
     }
 
-    /// How far ahead lines are fetched that will be written, and how many bytes at a time.
-    const AHEAD: usize = 2048;
-    const STRIDE: usize = 512;
-
     /// The data of a ring.
     #[derive(Debug, Clone, Copy)]
     pub(crate) struct Region {
@@ -326,18 +322,11 @@ mod system {
             unsafe { copy::to_shared(bytes, to) };
         }
 
-        /// As `write`, of lines that the receiver has read and that are fetched a little before they are written:
-        /// some processors fetch them one after the other else. `left` bytes will be written behind these.
+        /// As `write`, of lines that the receiver has read; `left` bytes will be written behind these.
         pub(crate) fn write_ahead(&self, position: u64, bytes: &[u8], left: usize) {
-            let mut to_come = bytes.len() + left;
-            let mut at = position;
-            for part in bytes.chunks(STRIDE) {
-                let fetched = to_come.saturating_sub(AHEAD).min(STRIDE);
-                self.expect_writes(at.wrapping_add(AHEAD as u64), fetched as u64);
-                self.write(at, part);
-                at = at.wrapping_add(part.len() as u64);
-                to_come -= part.len();
-            }
+            let Some(to) = self.range(position, bytes.len()) else { return };
+            // SAFETY: `range` found as many mapped bytes there.
+            unsafe { copy::to_shared_ahead(bytes, to, left) };
         }
 
         /// Copies out; the bytes have to lie within the region or its mirror.

@@ -24,6 +24,9 @@ mod system {
         not(miri),
         not(posix_ipc_portable_copy)
     ));
+    /// The messages whose lines are fetched as they are written: shorter ones are written before that would be of
+    /// use, and the lines of longer ones have left the receivers' nearest caches.
+    const FETCHED: Range<usize> = 8 * 1024..32 * 1024;
     /// How much of a message is worth to be asked for beforehand.
     const EXPECTED_MAX: usize = 256;
 
@@ -194,8 +197,13 @@ mod system {
         pub(crate) fn write(&self, message: &[u8]) {
             let message = message.get(..self.slots.max_len).unwrap_or(message);
             self.len_word().store(message.len() as u64, Ordering::Relaxed);
-            // SAFETY: the slot has room for `max_len` bytes behind its header.
-            unsafe { copy::to_shared(message, self.payload()) };
+            if FETCHED.contains(&message.len()) {
+                // SAFETY: the slot has room for `max_len` bytes behind its header.
+                unsafe { copy::to_shared_ahead(message, self.payload(), 0) };
+            } else {
+                // SAFETY: as above.
+                unsafe { copy::to_shared(message, self.payload()) };
+            }
         }
 
         /// Says how long the message is that `write_at` wrote.
