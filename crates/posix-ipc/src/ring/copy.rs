@@ -18,7 +18,7 @@ const LINE: usize = 64;
 #[inline(always)]
 pub(super) unsafe fn to_shared(bytes: &[u8], to: NonNull<u8>) {
     // SAFETY: the caller's promise; private and shared memory do not overlap.
-    unsafe { copy::store(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
+    unsafe { copy::hand_over(bytes.as_ptr(), to.as_ptr(), bytes.len()) };
 }
 
 /// As `to_shared`, to lines that other processors have in their caches, which are fetched a little before they

@@ -76,6 +76,8 @@ pub(super) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
     bytes(head + words..len);
 }
 
+pub(super) use self::store as hand_over;
+
 /// # Safety
 ///
 /// As `copy::store`.

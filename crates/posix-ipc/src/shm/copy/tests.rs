@@ -12,11 +12,11 @@ fn pattern(len: usize, seed: u8) -> Vec<u8> {
 }
 
 fn lengths() -> impl Iterator<Item = usize> {
-    let most = if cfg!(miri) { 70 } else { 600 };
+    let most = if cfg!(miri) { 70 } else { 700 };
     (0..most).chain(if cfg!(miri) {
         vec![]
     } else {
-        vec![1023, 1024, 1025, 4095, 4096, 4097, 8192 + 13]
+        vec![1000, 1023, 1024, 1025, 4095, 4096, 4097, 8192 + 13]
     })
 }
 
@@ -63,6 +63,7 @@ const UP: [isize; 8] = [0, 1, 8, 16, 33, 64, 129, 200];
 fn load_and_store_copy_exactly_the_bytes_asked_for() {
     check(load, .., "load");
     check(store, .., "store");
+    check(hand_over, .., "hand over");
 }
 
 #[test]
@@ -75,30 +76,32 @@ fn moving_within_takes_every_overlap() {
 fn the_portable_way_does_the_same() {
     check(portable::load, .., "portable load");
     check(portable::store, .., "portable store");
+    check(portable::hand_over, .., "portable hand over");
     check_overlap(portable::within, .., &DOWN, "portable within");
     check_overlap(portable::within, .., &UP, "portable within");
 }
 
 #[cfg(all(target_arch = "x86_64", target_pointer_width = "64", not(miri)))]
 #[test]
-fn every_loop_does_the_same() {
-    for (i, (has, large)) in x86_64::loops::large().into_iter().enumerate() {
+fn every_way_does_the_same() {
+    use x86_64::loops;
+    for (i, (has, copy, range)) in loops::at_once().into_iter().enumerate() {
         if has {
-            check(large, 129..=256, &format!("large copy {i}"));
-            check_overlap(large, 129..=256, &DOWN, &format!("large copy {i}"));
-            check_overlap(large, 129..=256, &UP, &format!("large copy {i}"));
+            check(copy, range.clone(), &format!("copy {i} at once"));
+            check_overlap(copy, range.clone(), &DOWN, &format!("copy {i} at once"));
+            check_overlap(copy, range, &UP, &format!("copy {i} at once"));
         }
     }
-    for (i, (has, forward)) in x86_64::loops::forward().into_iter().enumerate() {
+    for (i, (has, forward, least)) in loops::forward().into_iter().enumerate() {
         if has {
-            check(forward, 257.., &format!("forward loop {i}"));
-            check_overlap(forward, 257.., &DOWN, &format!("forward loop {i}"));
+            check(forward, least.., &format!("forward loop {i}"));
+            check_overlap(forward, least.., &DOWN, &format!("forward loop {i}"));
         }
     }
-    for (i, (has, backward)) in x86_64::loops::backward().into_iter().enumerate() {
+    for (i, (has, backward, least)) in loops::backward().into_iter().enumerate() {
         if has {
-            check(backward, 257.., &format!("backward loop {i}"));
-            check_overlap(backward, 257.., &UP, &format!("backward loop {i}"));
+            check(backward, least.., &format!("backward loop {i}"));
+            check_overlap(backward, least.., &UP, &format!("backward loop {i}"));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Copies by inline assembly: AVX where the processor has it, SSE2 else.
+//! Copies by inline assembly: AVX-512 where that pays, AVX where the processor has it, SSE2 else.
 //!
 //! Every routine loads what a later store of its own might overwrite before that store, so that
 //! ranges may overlap if the direction is right: forward towards lower addresses, backward
@@ -8,6 +8,11 @@ use std::arch::asm;
 
 /// From how many bytes on a loop is used.
 const LOOP: usize = 257;
+/// From how many bytes on one with registers of 64 bytes may be, so that its first pass is valid.
+const WIDE_LOOP: usize = 321;
+/// What fits into all registers of 64 bytes, and needs no loop.
+const AT_ONCE: usize = 1024;
+const _: () = assert!(AT_ONCE >= WIDE_LOOP);
 /// From how many bytes on stores go past the caches: more than a core's share of the last
 /// level, where keeping the copy would only evict what is there.
 const STREAM: usize = 32 << 20;
@@ -31,6 +36,20 @@ pub(super) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
 pub(super) unsafe fn store(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's duties are the same.
     unsafe { copy(from, to, len) }
+}
+
+/// # Safety
+///
+/// As `copy::hand_over`.
+#[inline]
+pub(super) unsafe fn hand_over(from: *const u8, to: *mut u8, len: usize) {
+    if len <= AT_ONCE {
+        // SAFETY: the caller's duties are the same.
+        unsafe { copy(from, to, len) }
+    } else {
+        // SAFETY: the caller's duties are the same, and `len` is at least `LOOP`.
+        unsafe { narrow(from, to, len) }
+    }
 }
 
 /// # Safety
@@ -72,8 +91,36 @@ unsafe fn copy(from: *const u8, to: *mut u8, len: usize) {
 /// As `copy`; `len` is at least `LOOP`.
 #[inline(never)]
 unsafe fn long(from: *const u8, to: *mut u8, len: usize) {
+    if !has_wide_registers() {
+        // SAFETY: the caller's duties are the same.
+        return unsafe { narrow(from, to, len) };
+    }
+    match (len, is_aliased(from, to)) {
+        // SAFETY: valid by the caller's duty, `len` is from `LOOP` to 512, the processor has AVX-512.
+        (..=512, _) => unsafe { avx512_larger(from, to, len) },
+        // SAFETY: as above, with `len` from 513 to `AT_ONCE`.
+        (..=AT_ONCE, _) => unsafe { avx512_largest(from, to, len) },
+        // SAFETY: as above, with `len` of at least `WIDE_LOOP`.
+        (STREAM.., _) => unsafe { avx512_stream(from, to, len) },
+        // SAFETY: as above.
+        (_, false) => unsafe { avx512_forward(from, to, len) },
+        // SAFETY: as above.
+        (_, true) => unsafe { avx512_backward(from, to, len) },
+    }
+}
+
+/// Whether the loads of a forward copy would run into its own stores.
+#[inline]
+fn is_aliased(from: *const u8, to: *mut u8) -> bool {
     let ahead = to.addr().wrapping_sub(from.addr()) & 0xfff;
-    let aliased = ahead != 0 && ahead < ALIAS;
+    ahead != 0 && ahead < ALIAS
+}
+
+/// # Safety
+///
+/// As `copy`; `len` is at least `LOOP`.
+unsafe fn narrow(from: *const u8, to: *mut u8, len: usize) {
+    let aliased = is_aliased(from, to);
     match (std::is_x86_feature_detected!("avx"), len >= STREAM, aliased) {
         // SAFETY: valid by the caller's duty, `len` is at least `LOOP`, the processor has AVX.
         (true, true, _) => unsafe { avx_stream(from, to, len) },
@@ -88,6 +135,14 @@ unsafe fn long(from: *const u8, to: *mut u8, len: usize) {
         // SAFETY: as above.
         (false, false, true) => unsafe { sse2_backward(from, to, len) },
     }
+}
+
+/// Whether registers of 64 bytes take less time than those of 32: with Intel's processors that need not slow
+/// down for them, from Ice Lake on. Others that have them move them in halves, or were not measured.
+#[inline]
+fn has_wide_registers() -> bool {
+    // What came with Ice Lake, and what only AMD's have.
+    std::is_x86_feature_detected!("avx512vbmi2") && !std::is_x86_feature_detected!("sse4a")
 }
 
 /// Copies less than `LOOP` bytes; the ranges may overlap.
@@ -199,135 +254,74 @@ unsafe fn tiny(from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Copies 65 to 128 bytes; the ranges may overlap.
-///
-/// # Safety
-///
-/// `len` bytes are mapped for reading at `from` and for writing at `to`.
-#[inline]
-unsafe fn medium(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: four accesses of 16 bytes from the start and four up to the end lie within the
-    // `len` bytes, and all loads come before all stores.
-    unsafe {
-        asm!(
-            "movups xmm0, xmmword ptr [{from}]",
-            "movups xmm1, xmmword ptr [{from} + 16]",
-            "movups xmm2, xmmword ptr [{from} + 32]",
-            "movups xmm3, xmmword ptr [{from} + 48]",
-            "movups xmm4, xmmword ptr [{from} + {len} - 64]",
-            "movups xmm5, xmmword ptr [{from} + {len} - 48]",
-            "movups xmm6, xmmword ptr [{from} + {len} - 32]",
-            "movups xmm7, xmmword ptr [{from} + {len} - 16]",
-            "movups xmmword ptr [{to}], xmm0",
-            "movups xmmword ptr [{to} + 16], xmm1",
-            "movups xmmword ptr [{to} + 32], xmm2",
-            "movups xmmword ptr [{to} + 48], xmm3",
-            "movups xmmword ptr [{to} + {len} - 64], xmm4",
-            "movups xmmword ptr [{to} + {len} - 48], xmm5",
-            "movups xmmword ptr [{to} + {len} - 32], xmm6",
-            "movups xmmword ptr [{to} + {len} - 16], xmm7",
-            from = in(reg) from,
-            to = in(reg) to,
-            len = in(reg) len,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            options(nostack, preserves_flags),
-        )
-    }
+/// Defines a copy by as many registers as all bytes take at most: half of them from the start on and half of
+/// them up to the end, which may meet. All loads come before all stores, so that the ranges may overlap.
+macro_rules! at_once {
+    (
+        $(#[$doc:meta])* $name:ident, $register:literal, $move:literal,
+        [$($first:literal: $start:literal),*], [$($last:literal: $back:literal),*], $end:literal
+    ) => {
+        $(#[$doc])*
+        ///
+        /// # Safety
+        ///
+        /// `len` bytes, as many as half of the registers have at least and as all have at most, are mapped for
+        /// reading at `from` and for writing at `to`; the processor has these registers.
+        unsafe fn $name(from: *const u8, to: *mut u8, len: usize) {
+            // SAFETY: half of the registers from the start on and half of them up to the end lie within the `len`
+            // bytes, by the caller's duty. All vector registers are declared clobbered, also for the upper halves.
+            unsafe {
+                asm!(
+                    $(concat!($move, " ", $register, $first, ", [{from} + ", $start, "]"),)*
+                    $(concat!($move, " ", $register, $last, ", [{from} + {len} - ", $back, "]"),)*
+                    $(concat!($move, " [{to} + ", $start, "], ", $register, $first),)*
+                    $(concat!($move, " [{to} + {len} - ", $back, "], ", $register, $last),)*
+                    $end,
+                    from = in(reg) from,
+                    to = in(reg) to,
+                    len = in(reg) len,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+                    out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+                    out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+                    out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+                    options(nostack, preserves_flags),
+                )
+            }
+        }
+    };
 }
 
-/// Copies 129 to 256 bytes with AVX; the ranges may overlap.
-///
-/// # Safety
-///
-/// `len` bytes are mapped for reading at `from` and for writing at `to`; the processor has AVX.
-unsafe fn avx_large(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: four accesses of 32 bytes from the start and four up to the end lie within the
-    // `len` bytes, and all loads come before all stores. All vector registers are declared
-    // clobbered, also for the upper halves.
-    unsafe {
-        asm!(
-            "vmovdqu ymm0, [{from}]",
-            "vmovdqu ymm1, [{from} + 32]",
-            "vmovdqu ymm2, [{from} + 64]",
-            "vmovdqu ymm3, [{from} + 96]",
-            "vmovdqu ymm4, [{from} + {len} - 128]",
-            "vmovdqu ymm5, [{from} + {len} - 96]",
-            "vmovdqu ymm6, [{from} + {len} - 64]",
-            "vmovdqu ymm7, [{from} + {len} - 32]",
-            "vmovdqu [{to}], ymm0",
-            "vmovdqu [{to} + 32], ymm1",
-            "vmovdqu [{to} + 64], ymm2",
-            "vmovdqu [{to} + 96], ymm3",
-            "vmovdqu [{to} + {len} - 128], ymm4",
-            "vmovdqu [{to} + {len} - 96], ymm5",
-            "vmovdqu [{to} + {len} - 64], ymm6",
-            "vmovdqu [{to} + {len} - 32], ymm7",
-            "vzeroupper",
-            from = in(reg) from,
-            to = in(reg) to,
-            len = in(reg) len,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
-            options(nostack, preserves_flags),
-        )
-    }
+at_once! {
+    /// Copies 64 to 128 bytes.
+    #[inline]
+    medium, "xmm", "movups",
+    [0: 0, 1: 16, 2: 32, 3: 48], [4: 64, 5: 48, 6: 32, 7: 16], ""
 }
 
-/// Copies 129 to 256 bytes with SSE2; the ranges may overlap.
-///
-/// # Safety
-///
-/// `len` bytes are mapped for reading at `from` and for writing at `to`.
-unsafe fn sse2_large(from: *const u8, to: *mut u8, len: usize) {
-    // SAFETY: eight accesses of 16 bytes from the start and eight up to the end lie within the
-    // `len` bytes, and all loads come before all stores.
-    unsafe {
-        asm!(
-            "movups xmm0, xmmword ptr [{from}]",
-            "movups xmm1, xmmword ptr [{from} + 16]",
-            "movups xmm2, xmmword ptr [{from} + 32]",
-            "movups xmm3, xmmword ptr [{from} + 48]",
-            "movups xmm4, xmmword ptr [{from} + 64]",
-            "movups xmm5, xmmword ptr [{from} + 80]",
-            "movups xmm6, xmmword ptr [{from} + 96]",
-            "movups xmm7, xmmword ptr [{from} + 112]",
-            "movups xmm8, xmmword ptr [{from} + {len} - 128]",
-            "movups xmm9, xmmword ptr [{from} + {len} - 112]",
-            "movups xmm10, xmmword ptr [{from} + {len} - 96]",
-            "movups xmm11, xmmword ptr [{from} + {len} - 80]",
-            "movups xmm12, xmmword ptr [{from} + {len} - 64]",
-            "movups xmm13, xmmword ptr [{from} + {len} - 48]",
-            "movups xmm14, xmmword ptr [{from} + {len} - 32]",
-            "movups xmm15, xmmword ptr [{from} + {len} - 16]",
-            "movups xmmword ptr [{to}], xmm0",
-            "movups xmmword ptr [{to} + 16], xmm1",
-            "movups xmmword ptr [{to} + 32], xmm2",
-            "movups xmmword ptr [{to} + 48], xmm3",
-            "movups xmmword ptr [{to} + 64], xmm4",
-            "movups xmmword ptr [{to} + 80], xmm5",
-            "movups xmmword ptr [{to} + 96], xmm6",
-            "movups xmmword ptr [{to} + 112], xmm7",
-            "movups xmmword ptr [{to} + {len} - 128], xmm8",
-            "movups xmmword ptr [{to} + {len} - 112], xmm9",
-            "movups xmmword ptr [{to} + {len} - 96], xmm10",
-            "movups xmmword ptr [{to} + {len} - 80], xmm11",
-            "movups xmmword ptr [{to} + {len} - 64], xmm12",
-            "movups xmmword ptr [{to} + {len} - 48], xmm13",
-            "movups xmmword ptr [{to} + {len} - 32], xmm14",
-            "movups xmmword ptr [{to} + {len} - 16], xmm15",
-            from = in(reg) from,
-            to = in(reg) to,
-            len = in(reg) len,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
-            options(nostack, preserves_flags),
-        )
-    }
+at_once! {
+    /// Copies 128 to 256 bytes.
+    sse2_large, "xmm", "movups",
+    [0: 0, 1: 16, 2: 32, 3: 48, 4: 64, 5: 80, 6: 96, 7: 112],
+    [8: 128, 9: 112, 10: 96, 11: 80, 12: 64, 13: 48, 14: 32, 15: 16], ""
+}
+
+at_once! {
+    /// Copies 128 to 256 bytes.
+    avx_large, "ymm", "vmovdqu",
+    [0: 0, 1: 32, 2: 64, 3: 96], [4: 128, 5: 96, 6: 64, 7: 32], "vzeroupper"
+}
+
+at_once! {
+    /// Copies 256 to 512 bytes.
+    avx512_larger, "zmm", "vmovdqu64",
+    [0: 0, 1: 64, 2: 128, 3: 192], [4: 256, 5: 192, 6: 128, 7: 64], "vzeroupper"
+}
+
+at_once! {
+    /// Copies 512 to 1024 bytes.
+    avx512_largest, "zmm", "vmovdqu64",
+    [0: 0, 1: 64, 2: 128, 3: 192, 4: 256, 5: 320, 6: 384, 7: 448],
+    [8: 512, 9: 448, 10: 384, 11: 320, 12: 256, 13: 192, 14: 128, 15: 64], "vzeroupper"
 }
 
 /// Defines the three loops for registers of one width.
@@ -344,7 +338,7 @@ macro_rules! loops {
         ///
         /// # Safety
         ///
-        /// `len`, at least `LOOP`, bytes are mapped for reading at `from` and for writing at `to`;
+        /// `len` bytes, at least `LOOP` or `WIDE_LOOP`, are mapped for reading at `from` and for writing at `to`;
         /// the processor has these registers.
         unsafe fn $forward(from: *const u8, to: *mut u8, len: usize) {
             loops!(@up from, to, len, $register, $unaligned, $aligned, $one, $two, $three, $step, $end);
@@ -374,7 +368,7 @@ macro_rules! loops {
             //   writes the step below `at`, and is entered with `at > to + step`, so that all it
             //   writes lies within the range; so does the step stored at the start, and the
             //   register stored up to the end. Loads are at the same offsets from `from`.
-            // - `len >= LOOP` makes the first pass valid.
+            // - `len`, by the caller's duty, makes the first pass valid.
             // - All vector registers are declared clobbered, also for the upper halves.
             unsafe {
                 asm!(
@@ -429,7 +423,7 @@ macro_rules! loops {
         //   step from `at` on, and is entered with `at < stop = to + len - step`, so that all it
         //   writes lies within the range; so does the step stored at `stop`, and the register
         //   stored at the start. Loads are at the same offsets from `from`.
-        // - `len >= LOOP` makes the first pass valid.
+        // - `len`, by the caller's duty, makes the first pass valid.
         // - All vector registers are declared clobbered, also for the upper halves.
         unsafe {
             asm!(
@@ -483,6 +477,11 @@ loops! {
 }
 
 loops! {
+    avx512_forward, avx512_backward, avx512_stream,
+    "zmm", "vmovdqu64", "vmovdqa64", "vmovntdq", 64, 128, 192, 256, "vzeroupper"
+}
+
+loops! {
     sse2_forward, sse2_backward, sse2_stream,
     "xmm", "movdqu", "movdqa", "movntdq", 16, 32, 48, 64, ""
 }
@@ -506,30 +505,51 @@ pub(super) unsafe fn fill(to: *mut u8, byte: u8, len: usize) {
 
 #[cfg(test)]
 pub(super) mod loops {
-    //! Every loop by itself, for the tests.
+    //! Every way by itself, for the tests: what it copies by, from how many bytes on, and whether the processor
+    //! has what it needs.
 
-    /// What copies 129 to 256 bytes.
-    pub(in crate::shm::copy) fn large() -> [(bool, Loop); 2] {
-        [(true, super::sse2_large), (std::is_x86_feature_detected!("avx"), super::avx_large)]
-    }
+    use std::ops::RangeInclusive;
+
+    use super::{AT_ONCE, LOOP, WIDE_LOOP, has_wide_registers};
 
     /// A loop; see its own contract.
     pub(in crate::shm::copy) type Loop = unsafe fn(*const u8, *mut u8, usize);
 
-    /// Those that go forward, with whether the processor has what they need.
-    pub(in crate::shm::copy) fn forward() -> [(bool, Loop); 4] {
-        let avx = std::is_x86_feature_detected!("avx");
+    fn has_avx() -> bool {
+        std::is_x86_feature_detected!("avx")
+    }
+
+    /// Those without a loop.
+    pub(in crate::shm::copy) fn at_once() -> [(bool, Loop, RangeInclusive<usize>); 5] {
+        let wide = has_wide_registers();
         [
-            (true, super::sse2_forward),
-            (true, super::sse2_stream),
-            (avx, super::avx_forward),
-            (avx, super::avx_stream),
+            (true, super::medium, 64..=128),
+            (true, super::sse2_large, 128..=256),
+            (has_avx(), super::avx_large, 128..=256),
+            (wide, super::avx512_larger, 256..=512),
+            (wide, super::avx512_largest, 512..=AT_ONCE),
+        ]
+    }
+
+    /// Those that go forward.
+    pub(in crate::shm::copy) fn forward() -> [(bool, Loop, usize); 6] {
+        let wide = has_wide_registers();
+        [
+            (true, super::sse2_forward, LOOP),
+            (true, super::sse2_stream, LOOP),
+            (has_avx(), super::avx_forward, LOOP),
+            (has_avx(), super::avx_stream, LOOP),
+            (wide, super::avx512_forward, WIDE_LOOP),
+            (wide, super::avx512_stream, WIDE_LOOP),
         ]
     }
 
     /// Those that go backward.
-    pub(in crate::shm::copy) fn backward() -> [(bool, Loop); 2] {
-        let avx = std::is_x86_feature_detected!("avx");
-        [(true, super::sse2_backward), (avx, super::avx_backward)]
+    pub(in crate::shm::copy) fn backward() -> [(bool, Loop, usize); 3] {
+        [
+            (true, super::sse2_backward, LOOP),
+            (has_avx(), super::avx_backward, LOOP),
+            (has_wide_registers(), super::avx512_backward, WIDE_LOOP),
+        ]
     }
 }
