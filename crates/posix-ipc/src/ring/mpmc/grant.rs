@@ -118,6 +118,7 @@ impl<'a> Grant<'a> {
         let shared = self.sender.shared();
         shared.slot(self.ticket).set_len(self.len);
         shared.publish(self.ticket);
+        shared.expect_behind(self.ticket, self.len);
     }
 }
 

@@ -44,6 +44,12 @@ struct Full<'a> {
     word: u64,
 }
 
+/// How many positions ahead lines are fetched: with four they come too late.
+const AHEAD: u64 = 8;
+/// The longest messages for which that is done, and the fewest slots of a lane, as the power of two.
+const FETCHED_MAX: usize = 256;
+const FETCHED_SHIFT: u32 = 6;
+
 /// Where the words of an error stand.
 mod offset {
     pub(super) const LANES: u64 = 4096;
@@ -315,6 +321,18 @@ impl Shared {
     pub(crate) fn take_lines(&self, lane: u32, len: usize) {
         let head = self.lane(lane).head.0.word.load(Ordering::Relaxed);
         self.slots().slot(lane, head).take_second_line(len);
+    }
+
+    /// Fetches what a message of `len` bytes will stand in a few positions behind this one, to be written.
+    ///
+    /// In a stream both sides do so: each claim needs its slot's first line, and would wait for it to come from the
+    /// other side. Not in lanes so short that this would be what the other side has in hand.
+    #[inline(always)]
+    pub(crate) fn expect_behind(&self, ticket: Ticket, len: usize) {
+        if len <= FETCHED_MAX && self.slots().shift() >= FETCHED_SHIFT {
+            let position = ticket.position.wrapping_add(AHEAD);
+            self.slots().slot(ticket.lane, position).expect(len);
+        }
     }
 
     /// Whether there is likely something to take, for spinning.

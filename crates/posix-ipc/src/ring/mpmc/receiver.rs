@@ -142,7 +142,7 @@ impl Receiver {
                 AtHead::Nothing => {}
                 AtHead::Full((ticket, len)) => {
                     shared.freed(ticket);
-                    self.count(ticket.lane, len);
+                    self.count(ticket, len);
                     return Ok(Some((len, Priority::received(lane))));
                 }
                 AtHead::Unclear => return self.try_receive_claimed(buffer),
@@ -442,15 +442,18 @@ impl Receiver {
     #[inline(always)]
     pub(super) fn done(&self, ticket: Ticket, len: usize) {
         self.participant.shared.release(ticket);
-        self.count(ticket.lane, len);
+        self.count(ticket, len);
     }
 
     /// One more message since the last wait.
     #[inline(always)]
-    fn count(&self, lane: u32, len: usize) {
+    fn count(&self, ticket: Ticket, len: usize) {
         self.len.store(len, Relaxed);
-        self.lane.store(lane, Relaxed);
+        self.lane.store(ticket.lane, Relaxed);
         let served = self.served.load(Relaxed);
+        if served > 0 {
+            self.participant.shared.expect_behind(ticket, len);
+        }
         self.served.store(served.saturating_add(1), Relaxed);
     }
 

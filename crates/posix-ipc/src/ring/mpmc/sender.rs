@@ -281,6 +281,7 @@ impl Sender {
         let shared = &self.participant.shared;
         shared.slot(ticket).write(message);
         shared.publish(ticket);
+        shared.expect_behind(ticket, message.len());
         let sent = self.sent.load(Relaxed);
         self.sent.store(sent.saturating_add(1), Relaxed);
     }

@@ -178,6 +178,13 @@ mod system {
             first..end.max(first)
         }
 
+        /// Takes the lines of a message of `len` bytes, to be written.
+        #[inline(always)]
+        pub(crate) fn expect(&self, len: usize) {
+            fetch_to_write(self.base.as_ptr());
+            self.expect_write(len);
+        }
+
         /// Takes what lines a message of `len` bytes has besides the first, to be written, so
         /// that they come at the same time as that.
         #[inline(always)]
@@ -341,6 +348,8 @@ mod model {
         }
 
         pub(crate) fn expect_take(&self) {}
+
+        pub(crate) fn expect(&self, _len: usize) {}
 
         pub(crate) fn take_second_line(&self, _len: usize) {}
 
