@@ -4,11 +4,13 @@
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 
+#[cfg(not(posix_ipc_loom))]
 use super::primitive::fetch_to_write;
 use crate::shm::copy;
 
-/// How far ahead lines are fetched that will be written, and how many bytes at a time.
+/// How far ahead lines are fetched that will be written.
 const AHEAD: usize = 2048;
+/// How many bytes are written between two fetches.
 const STRIDE: usize = 512;
 const LINE: usize = 64;
 
@@ -27,6 +29,7 @@ pub(super) unsafe fn to_shared(bytes: &[u8], to: NonNull<u8>) {
 /// # Safety
 ///
 /// As `to_shared`.
+#[cfg(not(posix_ipc_loom))]
 pub(super) unsafe fn to_shared_ahead(bytes: &[u8], to: NonNull<u8>, left: usize) {
     let (mut done, end) = (0, bytes.len() + left);
     for part in bytes.chunks(STRIDE) {
