@@ -30,6 +30,8 @@ const WINDOW: u64 = 4096;
 /// From this length on a message's lines are fetched in a dialogue as it is written. Those of shorter ones are
 /// before that, while the receiver's index comes.
 const FETCHED_MIN: usize = REWIND.end as usize;
+/// How far ahead the lines of short messages are fetched, if there is room.
+const FAR_AHEAD: u64 = 512;
 /// How many records a stream writes between two looks whether the ring is empty.
 const LOOK_EVERY: u32 = 32;
 
@@ -315,12 +317,13 @@ impl Producer {
                 publication.keep_long(room.position, message);
             }
         });
-        if is_short {
-            // Nobody but the sender touches the record in a dialogue: its line is fetched now,
-            // so that the next message does not wait for it.
-            region.expect_write(tail.wrapping_add(64));
-        }
         self.pass(room, tail);
+        if is_short {
+            // So that later messages do not wait for these lines, which the receiver has read a round before; what
+            // it has yet to read is left to it. In a dialogue nobody but the sender touches them.
+            let ahead = if self.free() > FAR_AHEAD { FAR_AHEAD } else { LINE };
+            region.expect_write(tail.wrapping_add(ahead));
+        }
     }
 
     /// Lets the receiver see the record that was written in place in `room`, shortened to `len`: who
