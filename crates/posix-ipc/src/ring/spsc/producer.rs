@@ -24,7 +24,7 @@ const LONG_START: u64 = LINE - RECORD_HEADER;
 /// From this length on they go through the first lines of the region by turns, as many as this, so that they have
 /// left the nearest cache of the receiver when they are written again: they come faster from the next one.
 const SPREAD_MIN: usize = 8 * 1024;
-const LONG_WINDOW: u64 = 128 * 1024;
+pub(super) const LONG_WINDOW: u64 = 128 * 1024;
 /// How far from its start an empty ring is begun anew for shorter ones that are copied.
 const WINDOW: u64 = 4096;
 /// From this length on a message's lines are fetched in a dialogue as it is written. Those of shorter ones are
