@@ -29,7 +29,7 @@ pub(crate) struct Pauses {
 }
 
 impl Pauses {
-    /// Pauses for `limit`, and a few microseconds at most in which the clock is not read.
+    /// Pauses for `limit`, and before that for as long as the pauses take for which the clock is not read.
     #[inline(always)]
     pub(crate) fn until(limit: Duration) -> Self {
         Self { limit, since: None, untimed: UNTIMED }

@@ -325,8 +325,8 @@ impl Shared {
 
     /// Fetches what a message of `len` bytes will stand in a few positions behind this one, to be written.
     ///
-    /// In a stream both sides do so: each claim needs its slot's first line, and would wait for it to come from the
-    /// other side. Not in lanes so short that this would be what the other side has in hand.
+    /// Senders do so, and receivers in a stream: each claim needs its slot's first line, and would wait for it to come
+    /// from the other side. Not in lanes so short that this would be what the other side has in hand.
     #[inline(always)]
     pub(crate) fn expect_behind(&self, ticket: Ticket, len: usize) {
         if len <= FETCHED_MAX && self.slots().shift() >= FETCHED_SHIFT {

@@ -48,8 +48,8 @@ pub struct Sender {
     pub(super) wanted: Arc<AtomicU32>,
 }
 
-/// How often a spinning sender looks for an eighth of a lane before it is content with one slot: long
-/// before it would sleep. A receiver that takes longer for so many is not disturbed by a sender close behind
+/// How often a spinning sender looks for an eighth of a lane before it is content with one slot, most of a spin
+/// at the most. A receiver that takes longer for so many is not disturbed by a sender close behind
 /// it, but by one that says for each slot anew that it is about to sleep.
 const PATIENT_LOOKS: u32 = 900;
 

@@ -27,9 +27,9 @@ const SPREAD_MIN: usize = 8 * 1024;
 pub(super) const LONG_WINDOW: u64 = 128 * 1024;
 /// How far from its start an empty ring is begun anew for shorter ones that are copied.
 const WINDOW: u64 = 4096;
-/// From this length on a message's lines are fetched in a dialogue as it is written. Those of shorter ones are
-/// before that, while the receiver's index comes.
-const FETCHED_MIN: usize = REWIND.end as usize;
+/// The messages whose lines are fetched in a dialogue as they are written. Those of shorter ones are before that,
+/// while the receiver's index comes, and longer ones leave the caches in any case.
+const FETCHED: std::ops::Range<usize> = REWIND.end as usize..LONG.end;
 /// How far ahead the lines of short messages are fetched, if there is room.
 const FAR_AHEAD: u64 = 512;
 /// How many records a stream writes between two looks whether the ring is empty.
@@ -199,13 +199,13 @@ impl Producer {
             self.looks -= 1;
             return Ok(None);
         }
-        let from_start = self.tail & (self.capacity() - 1);
-        if from_start == start {
-            return Ok(None);
-        }
         self.is_dialogue = self.is_drained()?;
         if !self.is_dialogue {
             self.looks = LOOK_EVERY;
+            return Ok(None);
+        }
+        let from_start = self.tail & (self.capacity() - 1);
+        if from_start == start {
             return Ok(None);
         }
         let round = if from_start < start { 0 } else { self.capacity() };
@@ -304,7 +304,7 @@ impl Producer {
         let region = shared.region().at_hand();
         let (head, is_short) = (Head::data(message.len()), message.len() <= LATEST);
         let is_dialogue = self.is_dialogue;
-        if is_dialogue && message.len() >= FETCHED_MIN {
+        if is_dialogue && FETCHED.contains(&message.len()) {
             region.store(room.position, head.to_word());
             region.write_ahead(room.position.wrapping_add(RECORD_HEADER), message, 0);
         } else {
@@ -319,10 +319,10 @@ impl Producer {
         });
         self.pass(room, tail);
         if is_short {
-            // So that later messages do not wait for these lines, which the receiver has read a round before; what
-            // it has yet to read is left to it. In a dialogue nobody but the sender touches them.
+            // So that later messages do not wait for these lines, which the receiver has read a round before. In a
+            // dialogue nobody but the sender touches them; where there is little room, those far ahead are unread.
             let ahead = if self.free() > FAR_AHEAD { FAR_AHEAD } else { LINE };
-            region.expect_write(tail.wrapping_add(ahead));
+            self.shared.region().expect_write(tail.wrapping_add(ahead));
         }
     }
 
@@ -439,6 +439,17 @@ mod tests {
         assert_eq!(starts(8 << 10, 1 << 20, 17), by_turns, "of 128 KiB each takes a part");
         assert_eq!(starts(64 << 10, 1 << 20, 4), [56, 64 * KIB + 120, 56, 64 * KIB + 120]);
         assert_eq!(starts(256 << 10, 1 << 20, 4), [56; 4]);
+    }
+
+    #[test]
+    fn a_stream_is_seen_to_be_one_wherever_its_records_start() {
+        for len in [16_376, 20_000] {
+            let (mut sender, _receiver) = pair(64 << 10).unwrap();
+            for is_dialogue in [true, false] {
+                sender.send(&vec![1; len]).unwrap();
+                assert_eq!(sender.producer.is_dialogue(), is_dialogue, "{len} bytes");
+            }
+        }
     }
 
     #[test]
