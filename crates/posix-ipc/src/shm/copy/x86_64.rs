@@ -12,7 +12,7 @@ const LOOP: usize = 257;
 const WIDE_LOOP: usize = 321;
 /// What fits into all registers of 64 bytes, and needs no loop.
 const AT_ONCE: usize = 1024;
-const _: () = assert!(AT_ONCE >= WIDE_LOOP);
+const _: () = assert!(AT_ONCE >= WIDE_LOOP && WIDE_LOOP >= LOOP);
 /// From how many bytes on stores go past the caches: more than a core's share of the last
 /// level, where keeping the copy would only evict what is there.
 const STREAM: usize = 32 << 20;
@@ -47,7 +47,7 @@ pub(super) unsafe fn hand_over(from: *const u8, to: *mut u8, len: usize) {
         // SAFETY: the caller's duties are the same.
         unsafe { copy(from, to, len) }
     } else {
-        // SAFETY: the caller's duties are the same, and `len` is at least `LOOP`.
+        // SAFETY: the caller's duties are the same, and `len` is more than `AT_ONCE`, and so at least `LOOP`.
         unsafe { narrow(from, to, len) }
     }
 }
@@ -100,7 +100,7 @@ unsafe fn long(from: *const u8, to: *mut u8, len: usize) {
         (..=512, _) => unsafe { avx512_larger(from, to, len) },
         // SAFETY: as above, with `len` from 513 to `AT_ONCE`.
         (..=AT_ONCE, _) => unsafe { avx512_largest(from, to, len) },
-        // SAFETY: as above, with `len` of at least `WIDE_LOOP`.
+        // SAFETY: as above, with `len` of more than `AT_ONCE`, and so of at least `WIDE_LOOP`.
         (STREAM.., _) => unsafe { avx512_stream(from, to, len) },
         // SAFETY: as above.
         (_, false) => unsafe { avx512_forward(from, to, len) },
@@ -141,7 +141,7 @@ unsafe fn narrow(from: *const u8, to: *mut u8, len: usize) {
 /// down for them, from Ice Lake on. Others that have them move them in halves, or were not measured.
 #[inline]
 fn has_wide_registers() -> bool {
-    // What came with Ice Lake, and what only AMD's have.
+    // What came with Ice Lake and needs AVX-512F, and what only AMD's have.
     std::is_x86_feature_detected!("avx512vbmi2") && !std::is_x86_feature_detected!("sse4a")
 }
 
