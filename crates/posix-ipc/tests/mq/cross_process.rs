@@ -5,6 +5,7 @@ use std::fs;
 
 use posix_ipc::mq::Access;
 use posix_ipc::{Disposition, MessageQueue, OpenMode};
+use testutil::churn::Churn;
 use testutil::names::unique;
 use testutil::{child, watchdog};
 
@@ -169,7 +170,7 @@ fn open_or_create_under_churn_never_surfaces_not_found_or_exists() {
     let mut peer = child::run("creates_and_unlinks", &[&name]);
     peer.expect_line("ready");
     let (mut created, mut opened) = (0, 0);
-    // Goes on until both ways were taken: who runs when is the scheduler's choice.
+    // Goes on until both ways were taken.
     while created + opened < CHURNS || created == 0 || opened == 0 {
         let queue = patiently(|| MessageQueue::open_or_create(&*name, 1, 8)).unwrap();
         match queue.disposition() {
@@ -202,12 +203,15 @@ pub(crate) fn creates_and_unlinks(arguments: &[String]) {
     let name = &*arguments[0];
     child::say("ready");
     let ended = std::thread::spawn(child::hear);
+    let mut churn = Churn::new();
     while !ended.is_finished() {
         let options = MessageQueue::options().mode(OpenMode::CreateNew).access(Access::Send);
         if let Ok(queue) = options.capacity(1).message_size(8).open(name) {
             queue.send(b"mark", 0).unwrap();
+            churn.there();
             // Also if another has replaced it meanwhile.
             let _ = MessageQueue::unlink(name);
+            churn.away();
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use posix_ipc::{Cleanup, Disposition, Errno, Error, OpenMode, Semaphore};
 use testutil::child::{hear, run, say};
+use testutil::churn::Churn;
 use testutil::names::unique;
 use testutil::watchdog::watchdog;
 
@@ -117,13 +118,17 @@ pub(crate) fn churns(arguments: &[String]) {
             hear();
             told.store(true, Ordering::Relaxed);
         });
+        let mut churn = Churn::new();
         while !told.load(Ordering::Relaxed) {
             // Each of these may lose a race with the other process, and nothing else.
-            match Semaphore::create(name, 77) {
-                Ok(sem) => drop(sem),
-                Err(error) => assert_eq!(error.errno(), Some(Errno::EXIST), "{error}"),
+            let created = Semaphore::create(name, 77);
+            if let Err(error) = &created {
+                assert_eq!(error.errno(), Some(Errno::EXIST), "{error}");
             }
+            churn.there();
+            drop(created);
             let _ = Semaphore::unlink(name);
+            churn.away();
         }
     });
 }
@@ -136,7 +141,7 @@ fn open_or_create_under_churn_never_says_that_the_name_exists_or_does_not() {
     let mut peer = run("churns", &[&name]);
     peer.expect_line("ready");
     let mut seen = [0; 2];
-    // Goes on until both ways were taken: who runs when is the scheduler's choice.
+    // Goes on until both ways were taken.
     while seen[0] + seen[1] < 30_000 || seen[0] == 0 || seen[1] == 0 {
         let sem = Semaphore::open_or_create(&*name, 5).unwrap();
         match sem.disposition() {

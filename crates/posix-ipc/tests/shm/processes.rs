@@ -4,6 +4,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::Ordering;
 
 use posix_ipc::{Cleanup, Disposition, Error, OpenMode, SharedMemory};
+use testutil::churn::Churn;
 use testutil::{child, names, watchdog};
 
 /// Answers what is asked of it until the input ends.
@@ -119,14 +120,15 @@ fn what_a_killed_holder_leaves_the_next_user_opens_and_removes() {
 /// Creates and removes the name for ever; every object starts with a stamp in its last bytes.
 pub(crate) fn churner(arguments: &[String]) {
     child::say("churning");
+    let mut churn = Churn::new();
     loop {
         let created = SharedMemory::options()
             .mode(OpenMode::CreateNew)
             .size(10_000)
             .open_with(&arguments[0], |mapping| mapping.write_at(9_992, b"complete"));
-        // So that the name is there for a while, also where both share a processor.
-        std::thread::yield_now();
+        churn.there();
         drop(created);
+        churn.away();
     }
 }
 
@@ -137,7 +139,7 @@ fn forty_thousand_attaches_under_churn_see_no_half_made_object() {
     let mut churner = child::run("churner", &[&name]);
     churner.expect_line("churning");
     let (mut attached, mut missing) = (0, 0);
-    // Goes on until the churner has had its turn: who runs when is the scheduler's choice.
+    // Goes on until the churner has had its turn.
     while attached < 40_000 || missing == 0 {
         match SharedMemory::options().read_only(true).open(name.as_str()) {
             Ok(memory) => {
@@ -163,7 +165,7 @@ fn open_or_create_under_churn_surfaces_neither_not_found_nor_exists() {
     let mut churner = child::run("churner", &[&name]);
     churner.expect_line("churning");
     let (mut created, mut opened) = (0, 0);
-    // Goes on until both ways were taken: who runs when is the scheduler's choice.
+    // Goes on until both ways were taken.
     while created + opened < 30_000 || created == 0 || opened == 0 {
         let memory = SharedMemory::open_or_create(name.as_str(), 10_000).unwrap();
         assert_eq!(memory.len().unwrap(), 10_000);
