@@ -15,6 +15,31 @@ pub(crate) enum Deadline {
     Realtime(Timespec),
 }
 
+/// The end of a wait as a caller gives it: fixed when it is first asked for, which who has not to wait
+/// never does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    Never,
+    After(Duration),
+    At(Instant),
+    Fixed(Deadline),
+}
+
+impl Limit {
+    /// The deadline, from now on always the same.
+    #[cold]
+    pub(crate) fn deadline(&mut self) -> Deadline {
+        let deadline = match *self {
+            Self::Never => Deadline::Never,
+            Self::After(timeout) => Deadline::after(timeout),
+            Self::At(instant) => Deadline::at(instant),
+            Self::Fixed(deadline) => deadline,
+        };
+        *self = Self::Fixed(deadline);
+        deadline
+    }
+}
+
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 
 impl Deadline {
@@ -116,6 +141,18 @@ mod tests {
         assert_eq!(Deadline::after(Duration::ZERO).at_most(HOUR), Duration::ZERO);
         let left = Deadline::after(HOUR / 2).at_most(HOUR);
         assert!(left <= HOUR / 2 && left > HOUR / 3, "{left:?}");
+    }
+
+    #[test]
+    fn a_limit_is_fixed_when_it_is_first_asked_for() {
+        let (now, hour) = (Instant::now(), Duration::from_secs(3_600));
+        for mut limit in [Limit::Never, Limit::After(hour), Limit::At(now + hour)] {
+            let deadline = limit.deadline();
+            assert_eq!(limit.deadline(), deadline);
+            assert_eq!(limit.deadline() == Deadline::Never, deadline.remaining().is_none());
+        }
+        assert!(Limit::At(now).deadline().has_passed());
+        assert!(Limit::After(Duration::ZERO).deadline().has_passed());
     }
 
     #[test]

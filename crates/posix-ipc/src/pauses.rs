@@ -14,25 +14,26 @@ use std::time::{Duration, Instant};
 pub(crate) const SPIN: Duration = Duration::from_micros(50);
 
 /// How many pauses come before the clock is read for the first time. Most spins end before.
-const UNTIMED: u32 = 256;
+pub(crate) const UNTIMED: u32 = 256;
 /// How many come between two readings.
 const STEP: u32 = 64;
 
 /// Pauses until a limit.
 #[derive(Debug)]
-pub(crate) struct Pauses {
-    limit: Duration,
-    /// When the clock was first read.
-    since: Option<Instant>,
+pub(crate) struct Pauses<L> {
+    limit: L,
+    /// When the clock was first read, and what the limit was then.
+    timed: Option<(Instant, Duration)>,
     /// How many are left until it is read next.
     untimed: u32,
 }
 
-impl Pauses {
-    /// Pauses for `limit`, and before that for as long as the pauses take for which the clock is not read.
+impl<L: FnMut() -> Duration> Pauses<L> {
+    /// Pauses for `limit`, and before that for as long as the pauses take for which the clock is not read;
+    /// the limit is only asked for when it is.
     #[inline(always)]
-    pub(crate) fn until(limit: Duration) -> Self {
-        Self { limit, since: None, untimed: UNTIMED }
+    pub(crate) fn until(limit: L) -> Self {
+        Self { limit, timed: None, untimed: UNTIMED }
     }
 
     /// Pauses so many times; `false` if this has gone on for long enough.
@@ -55,7 +56,8 @@ impl Pauses {
             return false;
         }
         self.untimed = STEP;
-        self.since.get_or_insert_with(Instant::now).elapsed() < self.limit
+        let (since, limit) = self.timed.get_or_insert_with(|| (Instant::now(), (self.limit)()));
+        since.elapsed() < *limit
     }
 }
 
@@ -69,7 +71,7 @@ mod tests {
         const LIMIT: Duration = Duration::from_millis(2);
         for count in [1, 3, 16, 1000] {
             let start = Instant::now();
-            let mut pauses = Pauses::until(LIMIT);
+            let mut pauses = Pauses::until(|| LIMIT);
             while pauses.pause(count) {}
             assert!(start.elapsed() >= LIMIT, "{count} at a time");
         }
@@ -77,14 +79,21 @@ mod tests {
 
     #[test]
     fn without_time_only_those_are_left_that_are_not_timed() {
-        let mut pauses = Pauses::until(Duration::ZERO);
+        let mut pauses = Pauses::until(|| Duration::ZERO);
         let count = std::iter::from_fn(|| pauses.pause(1).then_some(())).count();
         assert_eq!(count, UNTIMED as usize);
     }
 
     #[test]
-    fn an_endless_limit_is_none() {
-        let mut pauses = Pauses::until(Duration::MAX);
+    fn an_endless_limit_is_none_and_asked_for_once_when_the_clock_is_read() {
+        let mut asked = 0;
+        let mut pauses = Pauses::until(|| {
+            asked += 1;
+            Duration::MAX
+        });
+        assert!((0..UNTIMED).all(|_| pauses.pause(1)));
+        assert_eq!(pauses.timed, None);
         assert!((0..10_000).all(|_| pauses.pause(1)));
+        assert_eq!(asked, 1);
     }
 }

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use rustix::thread::futex::{Wait, WaitFlags, WaitPtr, WaitvFlags, waitv};
 use rustix::time::{ClockId, Timespec};
 
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Limit};
 use crate::error::Error;
 use crate::kind::Kind;
 use crate::priority::Priority;
@@ -216,7 +216,7 @@ fn block(things: &mut [Waitable<'_>], deadline: Deadline) -> Result<Option<usize
     // All waits of the process learn together.
     static SPIN: OnceLock<Spin> = OnceLock::new();
     let spin = SPIN.get_or_init(|| Spin::new(true));
-    if let Some(found) = spin.look(|| first(things).transpose()) {
+    if let Some(found) = spin.look(&mut Limit::Fixed(deadline), || first(things).transpose()) {
         return found.map(Some);
     }
     // On the stack, however many there are: nothing here allocates.

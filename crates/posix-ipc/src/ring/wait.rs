@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::time::Timespec;
 
 use super::primitive::Fences;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Limit};
 use crate::pauses::{Pauses, SPIN};
 use crate::turns::Turns;
 
@@ -46,9 +46,13 @@ impl Spin {
         }
     }
 
-    /// Looks until something is found or it has taken long enough.
+    /// Looks until something is found or it has taken long enough: no longer than `limit` allows.
     #[inline]
-    pub(crate) fn look<T>(&self, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    pub(crate) fn look<T>(
+        &self,
+        limit: &mut Limit,
+        mut look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
         if !self.enabled {
             return None;
         }
@@ -61,7 +65,7 @@ impl Spin {
             return None;
         }
         let gap = self.gap.load(Relaxed);
-        let mut pauses = Pauses::until(SPIN);
+        let mut pauses = Pauses::until(|| limit.deadline().at_most(SPIN));
         loop {
             if let Some(found) = look() {
                 self.penalty.store(1, Relaxed);
@@ -202,5 +206,45 @@ pub(crate) fn processor() -> u32 {
     #[cfg(not(all(target_os = "linux", not(posix_ipc_loom))))]
     {
         0
+    }
+}
+
+#[cfg(not(posix_ipc_loom))]
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::pauses::UNTIMED;
+
+    /// How often a spin in vain looked, and for how long.
+    fn looks(limit: &mut Limit) -> (u32, Duration) {
+        let spin = Spin::new(true);
+        spin.shares_processor.store(false, Relaxed);
+        let (start, mut looks) = (Instant::now(), 0);
+        let found = spin.look(limit, || {
+            looks += 1;
+            None::<()>
+        });
+        assert_eq!(found, None);
+        (looks, start.elapsed())
+    }
+
+    #[test]
+    fn a_spin_lasts_its_time_or_as_long_as_there_is() {
+        for mut limit in [Limit::Never, Limit::After(Duration::from_secs(3600))] {
+            assert!(looks(&mut limit).1 >= SPIN);
+        }
+        let now = Instant::now();
+        for mut limit in [Limit::After(Duration::ZERO), Limit::At(now)] {
+            assert_eq!(looks(&mut limit).0, UNTIMED + 1, "until the clock is read");
+        }
+    }
+
+    #[test]
+    fn a_timeout_includes_the_spin() {
+        let mut limit = Limit::After(Duration::from_secs(3600));
+        looks(&mut limit);
+        assert!(matches!(limit, Limit::Fixed(_)), "it began in the spin: {limit:?}");
     }
 }

@@ -160,7 +160,7 @@ fn look(semaphore: &Semaphore, units: u32) -> bool {
 }
 
 fn spin(semaphore: &Semaphore, units: u32, deadline: Deadline) -> bool {
-    let mut pauses = Pauses::until(deadline.at_most(SPIN));
+    let mut pauses = Pauses::until(|| deadline.at_most(SPIN));
     while pauses.pause(1) {
         if look(semaphore, units) {
             return true;

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::crowd::{Crowd, Next};
 use super::shared::Shared;
 use super::state::SEATS;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Limit};
 use crate::error::Result;
 use crate::liveness::Liveness;
 use crate::ring::primitive::Ordering;
@@ -108,6 +108,7 @@ impl Participant {
         &self,
         crowd: &Crowd,
         spin: &Spin,
+        limit: &mut Limit,
         served: u32,
         mut look: impl FnMut() -> Option<T>,
     ) -> Option<T> {
@@ -116,7 +117,7 @@ impl Participant {
         }
         match crowd.give_way(served, &mut look) {
             Next::Have(found) => Some(found),
-            Next::Spin => spin.look(look),
+            Next::Spin => spin.look(limit, look),
             Next::Sleep => None,
         }
     }

@@ -11,7 +11,7 @@ use super::participant::{Claims, Participant};
 use super::queue::{AtHead, Ticket};
 use super::shared::Shared;
 use super::view::Record;
-use crate::deadline::Deadline;
+use crate::deadline::Limit;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -113,7 +113,7 @@ impl Receiver {
             return Ok(received);
         }
         // Without a deadline, a wait ends with a message.
-        self.receive_until(buffer, Deadline::Never)?.ok_or(ReceiveError::PeerGone)
+        self.receive_until(buffer, Limit::Never)?.ok_or(ReceiveError::PeerGone)
     }
 
     /// Receives a message as [`receive`](Self::receive) does, if there is one. Where there is none,
@@ -172,7 +172,7 @@ impl Receiver {
         timeout: Duration,
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
         match self.try_receive(buffer)? {
-            None => self.receive_until(buffer, Deadline::after(timeout)),
+            None => self.receive_until(buffer, Limit::After(timeout)),
             received => Ok(received),
         }
     }
@@ -189,7 +189,7 @@ impl Receiver {
         deadline: Instant,
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
         match self.try_receive(buffer)? {
-            None => self.receive_until(buffer, Deadline::at(deadline)),
+            None => self.receive_until(buffer, Limit::At(deadline)),
             received => Ok(received),
         }
     }
@@ -200,7 +200,7 @@ impl Receiver {
     ///
     /// [`ReceiveError::Corrupt`] if the ring's memory was damaged.
     pub fn receive_vec(&self) -> Result<(Vec<u8>, Priority), ReceiveError> {
-        match self.next(|| Deadline::Never)? {
+        match self.next(Limit::Never)? {
             Some(ticket) => self.take_vec(ticket),
             None => Err(ReceiveError::PeerGone),
         }
@@ -225,7 +225,7 @@ impl Receiver {
         &self,
         timeout: Duration,
     ) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
-        let ticket = self.next(|| Deadline::after(timeout))?;
+        let ticket = self.next(Limit::After(timeout))?;
         ticket.map(|ticket| self.take_vec(ticket)).transpose()
     }
 
@@ -239,7 +239,7 @@ impl Receiver {
         &self,
         deadline: Instant,
     ) -> Result<Option<(Vec<u8>, Priority)>, ReceiveError> {
-        let ticket = self.next(|| Deadline::at(deadline))?;
+        let ticket = self.next(Limit::At(deadline))?;
         ticket.map(|ticket| self.take_vec(ticket)).transpose()
     }
 
@@ -263,7 +263,7 @@ impl Receiver {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn peek(&self) -> Result<Record<'_>, ReceiveError> {
-        match self.next(|| Deadline::Never)? {
+        match self.next(Limit::Never)? {
             Some(ticket) => self.record(ticket),
             None => Err(ReceiveError::PeerGone),
         }
@@ -284,7 +284,7 @@ impl Receiver {
     ///
     /// As [`peek`](Self::peek).
     pub fn peek_timeout(&self, timeout: Duration) -> Result<Option<Record<'_>>, ReceiveError> {
-        self.next(|| Deadline::after(timeout))?.map(|ticket| self.record(ticket)).transpose()
+        self.next(Limit::After(timeout))?.map(|ticket| self.record(ticket)).transpose()
     }
 
     /// As [`peek`](Self::peek), waiting until `deadline` at most; `None` if none came.
@@ -293,7 +293,7 @@ impl Receiver {
     ///
     /// As [`peek`](Self::peek).
     pub fn peek_deadline(&self, deadline: Instant) -> Result<Option<Record<'_>>, ReceiveError> {
-        self.next(|| Deadline::at(deadline))?.map(|ticket| self.record(ticket)).transpose()
+        self.next(Limit::At(deadline))?.map(|ticket| self.record(ticket)).transpose()
     }
 
     /// Receives the messages that are there, in place, without waiting; gives how many they were.
@@ -341,10 +341,10 @@ impl Receiver {
         Ok(None)
     }
 
-    fn next(&self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Ticket>, ReceiveError> {
+    fn next(&self, limit: Limit) -> Result<Option<Ticket>, ReceiveError> {
         match self.claim()? {
             Some(ticket) => Ok(Some(ticket)),
-            None => self.wait(deadline(), || Ok(self.claim()?)),
+            None => self.wait(limit, || Ok(self.claim()?)),
         }
     }
 
@@ -352,16 +352,16 @@ impl Receiver {
     fn receive_until(
         &self,
         buffer: &mut [u8],
-        deadline: Deadline,
+        limit: Limit,
     ) -> Result<Option<(usize, Priority)>, ReceiveError> {
-        self.wait(deadline, || self.try_receive(buffer))
+        self.wait(limit, || self.try_receive(buffer))
     }
 
     /// Waits until `take` has taken something; `None` when the deadline has passed.
     #[inline(always)]
     fn wait<T>(
         &self,
-        deadline: Deadline,
+        mut limit: Limit,
         mut take: impl FnMut() -> Result<Option<T>, ReceiveError>,
     ) -> Result<Option<T>, ReceiveError> {
         let Self { participant, spin, crowd, served, pace, .. } = self;
@@ -380,12 +380,12 @@ impl Receiver {
             pace.none();
         }
         // What seemed to be there another one may have taken: then the spin goes on sleeping.
-        if participant.look(crowd, spin, served, seems).is_some() {
+        if participant.look(crowd, spin, &mut limit, served, seems).is_some() {
             if let Some(taken) = take()? {
                 return Ok(Some(taken));
             }
         }
-        participant.sleep(&shared.header().not_empty, spin, deadline, take)
+        participant.sleep(&shared.header().not_empty, spin, limit.deadline(), take)
     }
 
     /// The length of a message that was claimed, if it can be.

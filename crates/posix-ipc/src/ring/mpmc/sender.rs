@@ -11,7 +11,7 @@ use super::options::Options;
 use super::participant::{Claims, Participant};
 use super::queue::Ticket;
 use super::shared::Shared;
-use crate::deadline::Deadline;
+use crate::deadline::Limit;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -118,7 +118,7 @@ impl Sender {
     {
         let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
-            Err(SendError::Full) => self.send_until(message, priority, Deadline::Never),
+            Err(SendError::Full) => self.send_until(message, priority, Limit::Never),
             result => result,
         }
     }
@@ -169,7 +169,7 @@ impl Sender {
     {
         let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
-            Err(SendError::Full) => self.send_until(message, priority, Deadline::after(timeout)),
+            Err(SendError::Full) => self.send_until(message, priority, Limit::After(timeout)),
             result => result,
         }
     }
@@ -190,7 +190,7 @@ impl Sender {
     {
         let priority = priority.try_into().map_err(Into::into)?;
         match self.try_send(message, priority) {
-            Err(SendError::Full) => self.send_until(message, priority, Deadline::at(deadline)),
+            Err(SendError::Full) => self.send_until(message, priority, Limit::At(deadline)),
             result => result,
         }
     }
@@ -206,7 +206,7 @@ impl Sender {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
-        self.reserve_until(len, priority, || Deadline::Never)
+        self.reserve_until(len, priority, Limit::Never)
     }
 
     /// Reserves room for a message of `len` bytes if there is some in its lane.
@@ -238,7 +238,7 @@ impl Sender {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
-        self.reserve_until(len, priority, || Deadline::after(timeout))
+        self.reserve_until(len, priority, Limit::After(timeout))
     }
 
     /// Reserves room for a message of `len` bytes, waiting until `deadline` at most.
@@ -256,17 +256,17 @@ impl Sender {
         P: TryInto<Priority, Error: Into<SendError>>,
     {
         let priority = priority.try_into().map_err(Into::into)?;
-        self.reserve_until(len, priority, || Deadline::at(deadline))
+        self.reserve_until(len, priority, Limit::At(deadline))
     }
 
     fn reserve_until(
         &self,
         len: usize,
         priority: Priority,
-        deadline: impl FnOnce() -> Deadline,
+        limit: Limit,
     ) -> Result<Grant<'_>, SendError> {
         let ticket = match self.claim(len, priority) {
-            Err(SendError::Full) => self.wait_for_slot(priority, deadline())?,
+            Err(SendError::Full) => self.wait_for_slot(priority, limit)?,
             claimed => claimed?,
         };
         Ok(Grant::new(self, ticket, len))
@@ -291,15 +291,15 @@ impl Sender {
         &self,
         message: &[u8],
         priority: Priority,
-        deadline: Deadline,
+        limit: Limit,
     ) -> Result<(), SendError> {
-        let ticket = self.wait_for_slot(priority, deadline)?;
+        let ticket = self.wait_for_slot(priority, limit)?;
         self.fill(ticket, message);
         Ok(())
     }
 
     #[cold]
-    fn wait_for_slot(&self, priority: Priority, deadline: Deadline) -> Result<Ticket, SendError> {
+    fn wait_for_slot(&self, priority: Priority, mut limit: Limit) -> Result<Ticket, SendError> {
         let Self { participant, spin, crowd, sent, .. } = self;
         let lane = priority.get();
         let claim = || participant.shared.claim_free(lane, participant.seat);
@@ -311,13 +311,13 @@ impl Sender {
             let seems = shared.seems_to_have_eighth_free(lane);
             (seems || looks > PATIENT_LOOKS && shared.has_room(lane)).then_some(())
         };
-        if participant.look(crowd, spin, sent.swap(0, Relaxed), seems).is_some() {
+        if participant.look(crowd, spin, &mut limit, sent.swap(0, Relaxed), seems).is_some() {
             if let Some(ticket) = claim()? {
                 return Ok(ticket);
             }
         }
         let event = &participant.shared.header().not_full;
-        participant.sleep(event, spin, deadline, claim)?.ok_or(SendError::TimedOut)
+        participant.sleep(event, spin, limit.deadline(), claim)?.ok_or(SendError::TimedOut)
     }
 
     /// Messages that each lane holds.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::shared::{End, SeatBed, Shared};
 use super::source::EndSource;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Limit};
 use crate::liveness::Liveness;
 use crate::ring::error::Corrupt;
 use crate::ring::primitive::{Fences, Ordering};
@@ -101,10 +101,14 @@ impl Attachment {
         self.patience.spin
     }
 
-    /// Spins until `look` finds something.
+    /// Spins until `look` finds something, as long as that makes sense and `limit` allows it.
     #[inline]
-    pub(crate) fn spin<T>(&mut self, look: impl FnMut() -> Option<T>) -> Option<T> {
-        self.spin.look(look)
+    pub(crate) fn spin<T>(
+        &mut self,
+        limit: &mut Limit,
+        look: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        self.spin.look(limit, look)
     }
 
     /// Sleeps until `look` finds something; `None` when the deadline has passed.

@@ -2,7 +2,7 @@
 
 use super::Sender;
 use super::producer::Look;
-use crate::deadline::Deadline;
+use crate::deadline::Limit;
 use crate::ring::error::SendError;
 
 /// How much is written before it is published without being asked.
@@ -52,7 +52,7 @@ impl<'a> Batch<'a> {
             result => return result,
         }
         self.flush();
-        self.sender.send_until(message, Deadline::Never)
+        self.sender.send_until(message, Limit::Never)
     }
 
     /// Sends a message if there is room.

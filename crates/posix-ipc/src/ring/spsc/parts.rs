@@ -120,7 +120,7 @@ impl Consumer {
     ) -> Result<Option<usize>, Corrupt> {
         let arrivals = self.sender_arrivals();
         let Some(copied) = self.copy_parts(place, patience) else { return Ok(None) };
-        let mut pauses = Pauses::until(patience);
+        let mut pauses = Pauses::until(|| patience);
         while self.news().is_none() {
             if !pauses.pause(1) {
                 return Ok(None);
@@ -171,7 +171,7 @@ impl Consumer {
         let began = Instant::now();
         let limit = patience.saturating_add(Duration::from_nanos(rest.len() as u64));
         while !rest.is_empty() {
-            let mut pauses = Pauses::until(patience);
+            let mut pauses = Pauses::until(|| patience);
             let there = loop {
                 let reached = self.reached().load(Ordering::Acquire);
                 let there = self.copied_until(start, reached)?.saturating_sub(done);
@@ -229,6 +229,7 @@ mod tests {
     use std::thread;
 
     use super::*;
+    use crate::ring::error::ReceiveError;
     use crate::ring::spsc::producer::Look;
     use crate::ring::spsc::{Receiver, Sender};
 
@@ -379,6 +380,24 @@ mod tests {
         assert_eq!(receiver.receive_vec().unwrap(), b"behind");
     }
 
+    /// A buffer of which it is told when it is to be filled.
+    struct Told<'a> {
+        bytes: &'a mut [u8],
+        told: Arc<AtomicBool>,
+    }
+
+    impl Place for Told<'_> {
+        unsafe fn fill<T>(
+            &mut self,
+            len: usize,
+            write: impl FnOnce(&mut [MaybeUninit<u8>]) -> Option<T>,
+        ) -> Result<Option<T>, ReceiveError> {
+            self.told.store(true, Ordering::Release);
+            // SAFETY: what the caller promises is what is asked for.
+            unsafe { Place::fill(self.bytes, len, write) }
+        }
+    }
+
     #[test]
     fn parts_of_a_dead_sender_and_of_its_successor_are_never_one_message() {
         let _watchdog = testutil::watchdog::watchdog(120);
@@ -389,8 +408,8 @@ mod tests {
         let following = Arc::clone(&follows);
         let thread = thread::spawn(move || {
             let mut buffer = vec![0; LEN];
-            following.store(true, Ordering::Release);
-            let followed = receiver.consumer.follow_with(Duration::MAX, &mut buffer[..]).unwrap();
+            let mut place = Told { bytes: &mut buffer, told: following };
+            let followed = receiver.consumer.follow_with(Duration::MAX, &mut place).unwrap();
             assert_eq!(followed, None, "it began with what the dead one had left");
             assert_eq!(receiver.receive(&mut buffer), Ok(LEN));
             assert_eq!(buffer, message(2));
@@ -398,7 +417,7 @@ mod tests {
         while !follows.load(Ordering::Acquire) {
             thread::yield_now();
         }
-        // Long enough for it to copy what is there.
+        // Most likely long enough for it to copy what is there.
         thread::sleep(Duration::from_millis(50));
         // As a successor arrives and sends, without its word that nothing is there, which would end it before.
         shared.arrive(End::Sender);

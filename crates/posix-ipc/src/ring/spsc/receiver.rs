@@ -10,7 +10,7 @@ use super::options::Options;
 use super::parts::Coming;
 use super::place::Place;
 use super::view::Record;
-use crate::deadline::Deadline;
+use crate::deadline::Limit;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -93,9 +93,10 @@ impl Receiver {
         if let Some(len) = self.consumer.take_known(buffer) {
             return Ok(len);
         }
-        match self.receive_soon(buffer)? {
+        let limit = &mut Limit::Never;
+        match self.receive_soon(buffer, limit)? {
             Some(len) => Ok(len),
-            None => self.receive_until(buffer, Deadline::Never)?.ok_or(ReceiveError::PeerGone),
+            None => self.receive_until(buffer, limit)?.ok_or(ReceiveError::PeerGone),
         }
     }
 
@@ -126,9 +127,10 @@ impl Receiver {
         buffer: &mut [u8],
         timeout: Duration,
     ) -> Result<Option<usize>, ReceiveError> {
-        match self.receive_soon(buffer)? {
+        let limit = &mut Limit::After(timeout);
+        match self.receive_soon(buffer, limit)? {
             Some(len) => Ok(Some(len)),
-            None => self.receive_until(buffer, Deadline::after(timeout)),
+            None => self.receive_until(buffer, limit),
         }
     }
 
@@ -143,9 +145,10 @@ impl Receiver {
         buffer: &mut [u8],
         deadline: Instant,
     ) -> Result<Option<usize>, ReceiveError> {
-        match self.receive_soon(buffer)? {
+        let limit = &mut Limit::At(deadline);
+        match self.receive_soon(buffer, limit)? {
             Some(len) => Ok(Some(len)),
-            None => self.receive_until(buffer, Deadline::at(deadline)),
+            None => self.receive_until(buffer, limit),
         }
     }
 
@@ -156,7 +159,7 @@ impl Receiver {
     ///
     /// As [`receive`](Self::receive), but for the buffer.
     pub fn receive_vec(&mut self) -> Result<Vec<u8>, ReceiveError> {
-        self.receive_vec_until(|| Deadline::Never)?.ok_or(ReceiveError::PeerGone)
+        self.receive_vec_until(&mut Limit::Never)?.ok_or(ReceiveError::PeerGone)
     }
 
     /// Receives the next message into a new vector if there is one.
@@ -179,7 +182,7 @@ impl Receiver {
         &mut self,
         timeout: Duration,
     ) -> Result<Option<Vec<u8>>, ReceiveError> {
-        self.receive_vec_until(|| Deadline::after(timeout))
+        self.receive_vec_until(&mut Limit::After(timeout))
     }
 
     /// Receives the next message into a new vector, waiting until `deadline` at most; `None` if
@@ -192,7 +195,7 @@ impl Receiver {
         &mut self,
         deadline: Instant,
     ) -> Result<Option<Vec<u8>>, ReceiveError> {
-        self.receive_vec_until(|| Deadline::at(deadline))
+        self.receive_vec_until(&mut Limit::At(deadline))
     }
 
     /// The next message in place, waiting for one if there is none.
@@ -205,7 +208,7 @@ impl Receiver {
         self.consumer.rest();
         let found = match self.consumer.peek()? {
             Some(found) => found,
-            None => self.wait(Deadline::Never)?.ok_or(ReceiveError::PeerGone)?,
+            None => self.wait(&mut Limit::Never)?.ok_or(ReceiveError::PeerGone)?,
         };
         Ok(Record::new(&mut self.consumer, found))
     }
@@ -227,7 +230,7 @@ impl Receiver {
     ///
     /// As [`peek`](Self::peek).
     pub fn peek_timeout(&mut self, timeout: Duration) -> Result<Option<Record<'_>>, ReceiveError> {
-        let found = self.next(|| Deadline::after(timeout))?;
+        let found = self.next(&mut Limit::After(timeout))?;
         Ok(found.map(|found| Record::new(&mut self.consumer, found)))
     }
 
@@ -237,7 +240,7 @@ impl Receiver {
     ///
     /// As [`peek`](Self::peek).
     pub fn peek_deadline(&mut self, deadline: Instant) -> Result<Option<Record<'_>>, ReceiveError> {
-        let found = self.next(|| Deadline::at(deadline))?;
+        let found = self.next(&mut Limit::At(deadline))?;
         Ok(found.map(|found| Record::new(&mut self.consumer, found)))
     }
 
@@ -260,26 +263,30 @@ impl Receiver {
         Ok(count)
     }
 
-    /// The next message, if one comes until the deadline, which is only asked for if it has to wait.
-    fn next(&mut self, deadline: impl FnOnce() -> Deadline) -> Result<Option<Found>, ReceiveError> {
+    /// The next message, if one comes in time.
+    fn next(&mut self, limit: &mut Limit) -> Result<Option<Found>, ReceiveError> {
         self.consumer.rest();
         match self.consumer.peek()? {
             Some(found) => Ok(Some(found)),
-            None => self.wait(deadline()),
+            None => self.wait(limit),
         }
     }
 
     /// Receives what is there, or comes while it is worth to spin for it.
     #[inline]
-    fn receive_soon(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReceiveError> {
+    fn receive_soon(
+        &mut self,
+        buffer: &mut [u8],
+        limit: &mut Limit,
+    ) -> Result<Option<usize>, ReceiveError> {
         self.consumer.rest();
         if let Some(len) = self.try_receive(buffer)? {
             return Ok(Some(len));
         }
         if self.consumer.expects_parts() {
-            return self.follow(buffer);
+            return self.follow(buffer, limit);
         }
-        let Some(tail) = self.spin() else { return Ok(None) };
+        let Some(tail) = self.spin(limit) else { return Ok(None) };
         if let Some(len) = self.consumer.take_awaited(tail, buffer) {
             return Ok(Some(len));
         }
@@ -291,7 +298,11 @@ impl Receiver {
 
     /// As the end of `receive_soon`, for a message that may come in parts.
     #[inline(never)]
-    fn follow(&mut self, place: &mut (impl Place + ?Sized)) -> Result<Option<usize>, ReceiveError> {
+    fn follow(
+        &mut self,
+        place: &mut (impl Place + ?Sized),
+        limit: &mut Limit,
+    ) -> Result<Option<usize>, ReceiveError> {
         let Self { consumer, attachment, .. } = self;
         let several = consumer.has_served_several();
         attachment.served(several);
@@ -299,7 +310,7 @@ impl Receiver {
             consumer.take_lines();
         }
         let comes = || (consumer.news().is_some() || consumer.has_part()).then_some(());
-        if attachment.spin(comes).is_none() {
+        if attachment.spin(limit, comes).is_none() {
             return Ok(None);
         }
         if let Some(len) = consumer.follow(place)? {
@@ -309,25 +320,21 @@ impl Receiver {
         found.map(|found| consumer.take(found, place)).transpose()
     }
 
-    /// The next message in a new vector, if one comes until the deadline, which is only asked for if it has to
-    /// wait.
-    fn receive_vec_until(
-        &mut self,
-        deadline: impl FnOnce() -> Deadline,
-    ) -> Result<Option<Vec<u8>>, ReceiveError> {
+    /// The next message in a new vector, if one comes in time.
+    fn receive_vec_until(&mut self, limit: &mut Limit) -> Result<Option<Vec<u8>>, ReceiveError> {
         self.consumer.rest();
         let mut found = self.consumer.peek()?;
         let mut message = Vec::new();
         if found.is_none() && self.consumer.expects_parts() {
-            if self.follow(&mut message)?.is_some() {
+            if self.follow(&mut message, limit)?.is_some() {
                 return Ok(Some(message));
             }
         } else if found.is_none() {
-            found = self.wait_soon()?;
+            found = self.wait_soon(limit)?;
         }
         match found {
             Some(found) => self.take_vec(found).map(Some),
-            None => Ok(self.receive_until(&mut message, deadline())?.map(|_| message)),
+            None => Ok(self.receive_until(&mut message, limit)?.map(|_| message)),
         }
     }
 
@@ -341,13 +348,13 @@ impl Receiver {
     fn receive_until(
         &mut self,
         place: &mut (impl Place + ?Sized),
-        deadline: Deadline,
+        limit: &mut Limit,
     ) -> Result<Option<usize>, ReceiveError> {
-        let found = match self.sleep_for(deadline, Consumer::look)? {
+        let found = match self.sleep_for(limit, Consumer::look)? {
             Some(Coming::Part) => match self.consumer.follow(place)? {
                 Some(len) => return Ok(Some(len)),
                 // Not before there is the whole of it: its sender may have died.
-                None => self.sleep(deadline)?,
+                None => self.sleep(limit)?,
             },
             Some(Coming::Whole(found)) => Some(found),
             None => None,
@@ -355,17 +362,17 @@ impl Receiver {
         found.map(|found| self.consumer.take(found, place)).transpose()
     }
 
-    fn wait(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        match self.wait_soon()? {
+    fn wait(&mut self, limit: &mut Limit) -> Result<Option<Found>, ReceiveError> {
+        match self.wait_soon(limit)? {
             Some(found) => Ok(Some(found)),
-            None => self.sleep(deadline),
+            None => self.sleep(limit),
         }
     }
 
     /// The next message if it comes while it is worth to spin for it.
     #[inline(always)]
-    fn wait_soon(&mut self) -> Result<Option<Found>, ReceiveError> {
-        let Some(tail) = self.spin() else { return Ok(None) };
+    fn wait_soon(&mut self, limit: &mut Limit) -> Result<Option<Found>, ReceiveError> {
+        let Some(tail) = self.spin(limit) else { return Ok(None) };
         if let Some(found) = self.consumer.peek_awaited(tail) {
             return Ok(Some(found));
         }
@@ -377,7 +384,7 @@ impl Receiver {
 
     /// The sender's index if news came during a spin.
     #[inline]
-    fn spin(&mut self) -> Option<u64> {
+    fn spin(&mut self, limit: &mut Limit) -> Option<u64> {
         let Self { consumer, attachment, .. } = self;
         let several = consumer.has_served_several();
         attachment.served(several);
@@ -385,24 +392,24 @@ impl Receiver {
             consumer.take_lines();
         }
         if consumer.needs_index_alone() {
-            attachment.spin(|| consumer.news())
+            attachment.spin(limit, || consumer.news())
         } else {
-            attachment.spin(|| consumer.news_and_more())
+            attachment.spin(limit, || consumer.news_and_more())
         }
     }
 
-    fn sleep(&mut self, deadline: Deadline) -> Result<Option<Found>, ReceiveError> {
-        self.sleep_for(deadline, Consumer::peek)
+    fn sleep(&mut self, limit: &mut Limit) -> Result<Option<Found>, ReceiveError> {
+        self.sleep_for(limit, Consumer::peek)
     }
 
     #[cold]
     fn sleep_for<T>(
         &mut self,
-        deadline: Deadline,
+        limit: &mut Limit,
         look: impl Fn(&mut Consumer) -> Result<Option<T>, Corrupt>,
     ) -> Result<Option<T>, ReceiveError> {
         let Self { consumer, attachment, .. } = self;
-        match attachment.sleep(deadline, || look(consumer)) {
+        match attachment.sleep(limit.deadline(), || look(consumer)) {
             Ok(found) => Ok(found),
             Err(Broken::PeerGone) => Err(ReceiveError::PeerGone),
             Err(Broken::Corrupt(corrupt)) => Err(corrupt.into()),
@@ -437,7 +444,7 @@ impl Receiver {
 
     /// Waits until a sender is there; `false` if none came in time.
     pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
-        self.attachment.wait_for_peer(Deadline::after(timeout))
+        self.attachment.wait_for_peer(Limit::After(timeout).deadline())
     }
 
     object_methods!(attachment, "end");

@@ -11,7 +11,7 @@ use super::grant::Grant;
 use super::options::Options;
 use super::parts::IN_PARTS;
 use super::producer::{Look, Producer, Room, record_size};
-use crate::deadline::Deadline;
+use crate::deadline::Limit;
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -107,7 +107,7 @@ impl Sender {
     #[inline]
     pub fn send(&mut self, message: &[u8]) -> Result<(), SendError> {
         match self.send_one(message, Look::Patient) {
-            Err(SendError::Full) => self.send_until(message, Deadline::Never),
+            Err(SendError::Full) => self.send_until(message, Limit::Never),
             result => result,
         }
     }
@@ -183,7 +183,7 @@ impl Sender {
     /// As [`send`](Self::send), and [`SendError::TimedOut`].
     pub fn send_timeout(&mut self, message: &[u8], timeout: Duration) -> Result<(), SendError> {
         match self.send_at_once(message) {
-            Err(SendError::Full) => self.send_until(message, Deadline::after(timeout)),
+            Err(SendError::Full) => self.send_until(message, Limit::After(timeout)),
             result => result,
         }
     }
@@ -195,7 +195,7 @@ impl Sender {
     /// As [`send`](Self::send), and [`SendError::TimedOut`].
     pub fn send_deadline(&mut self, message: &[u8], deadline: Instant) -> Result<(), SendError> {
         match self.send_at_once(message) {
-            Err(SendError::Full) => self.send_until(message, Deadline::at(deadline)),
+            Err(SendError::Full) => self.send_until(message, Limit::At(deadline)),
             result => result,
         }
     }
@@ -212,7 +212,7 @@ impl Sender {
     /// As [`send`](Self::send).
     #[inline]
     pub fn reserve(&mut self, len: usize) -> Result<Grant<'_>, SendError> {
-        self.reserve_until(len, Deadline::Never)
+        self.reserve_until(len, Limit::Never)
     }
 
     /// Reserves room for a message of `len` bytes if there is some.
@@ -236,7 +236,7 @@ impl Sender {
         len: usize,
         timeout: Duration,
     ) -> Result<Grant<'_>, SendError> {
-        self.reserve_until(len, Deadline::after(timeout))
+        self.reserve_until(len, Limit::After(timeout))
     }
 
     /// Reserves room for a message of `len` bytes, waiting until `deadline` at most.
@@ -249,13 +249,13 @@ impl Sender {
         len: usize,
         deadline: Instant,
     ) -> Result<Grant<'_>, SendError> {
-        self.reserve_until(len, Deadline::at(deadline))
+        self.reserve_until(len, Limit::At(deadline))
     }
 
     #[inline]
-    fn reserve_until(&mut self, len: usize, deadline: Deadline) -> Result<Grant<'_>, SendError> {
+    fn reserve_until(&mut self, len: usize, limit: Limit) -> Result<Grant<'_>, SendError> {
         let room = match self.room(len, Look::Cheap) {
-            Err(SendError::Full) => self.wait_for_room(len, deadline)?,
+            Err(SendError::Full) => self.wait_for_room(len, limit)?,
             room => room?,
         };
         Ok(Grant::new(&mut self.producer, room, true))
@@ -288,21 +288,17 @@ impl Sender {
     }
 
     #[cold]
-    pub(super) fn send_until(
-        &mut self,
-        message: &[u8],
-        deadline: Deadline,
-    ) -> Result<(), SendError> {
-        let room = self.wait_for_room(message.len(), deadline)?;
+    pub(super) fn send_until(&mut self, message: &[u8], limit: Limit) -> Result<(), SendError> {
+        let room = self.wait_for_room(message.len(), limit)?;
         self.send_in(room, message);
         Ok(())
     }
 
     #[cold]
-    fn wait_for_room(&mut self, len: usize, deadline: Deadline) -> Result<Room, SendError> {
+    fn wait_for_room(&mut self, len: usize, mut limit: Limit) -> Result<Room, SendError> {
         let Self { producer, attachment, .. } = self;
         let mut failed = None;
-        let found = attachment.spin(|| match producer.room(len, Look::Cheap) {
+        let found = attachment.spin(&mut limit, || match producer.room(len, Look::Cheap) {
             Ok(room) => room,
             Err(corrupt) => {
                 failed = Some(corrupt);
@@ -315,7 +311,7 @@ impl Sender {
         if let Some(room) = found {
             return Ok(room);
         }
-        match attachment.sleep(deadline, || producer.room(len, Look::Exact)) {
+        match attachment.sleep(limit.deadline(), || producer.room(len, Look::Exact)) {
             Ok(Some(room)) => Ok(room),
             Ok(None) => Err(SendError::TimedOut),
             Err(Broken::PeerGone) => Err(SendError::PeerGone),
@@ -352,7 +348,7 @@ impl Sender {
 
     /// Waits until a receiver is there; `false` if none came in time.
     pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
-        self.attachment.wait_for_peer(Deadline::after(timeout))
+        self.attachment.wait_for_peer(Limit::After(timeout).deadline())
     }
 
     object_methods!(attachment, "end");
