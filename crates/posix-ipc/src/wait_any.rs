@@ -19,8 +19,8 @@ use crate::sem::Semaphore;
 
 /// The most things that [`wait_any`] takes, as the kernel does.
 const MAX: usize = 128;
-/// How often a semaphore is looked at that others wait for too: one of them may have been woken
-/// in our place, and have died.
+/// How often a semaphore is looked at: a poster may have died before it woke us, or a waiter that
+/// was woken in our place.
 const SLICE: Duration = Duration::from_secs(1);
 /// How often a semaphore is looked at on which the kernel cannot sleep for us.
 const POLL: Duration = Duration::from_millis(5);
@@ -297,7 +297,7 @@ impl All for Things<'_, '_> {
             match self.waiters.get_mut(index).and_then(Option::as_mut) {
                 Some(waiter) => {
                     let Err(entry) = waiter.take() else { return Ok(Some(index)) };
-                    *nap = if waiter.is_alone() { *nap } else { SLICE.min(*nap) };
+                    *nap = SLICE.min(*nap);
                     self.push(entry);
                 }
                 None => {

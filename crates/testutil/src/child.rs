@@ -22,10 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Declares the roles that this test binary can be run in.
 #[macro_export]
 macro_rules! roles {
-    ($($role:ident),* $(,)?) => {
+    ($($(#[$attribute:meta])* $role:ident),* $(,)?) => {
         #[test]
         fn testutil_role_entry() {
-            $crate::child::dispatch(&[$((stringify!($role), $role as $crate::child::Role)),*]);
+            $crate::child::dispatch(&[
+                $($(#[$attribute])* (stringify!($role), $role as $crate::child::Role)),*
+            ]);
         }
     };
 }

@@ -14,6 +14,8 @@ use crate::backend::linux::sem::Raw as Linux;
 /// Register, [take](Self::take) or get a futex to sleep on, sleep, and so on. Dropped, the waiter
 /// leaves, and passes on a wake-up that may have been meant for another one.
 ///
+/// Sleep for a second at most where processes share the semaphore: one that is killed may owe a wake-up.
+///
 /// # Examples
 ///
 /// ```
@@ -66,16 +68,6 @@ impl<'a> Registration<'a> {
             self.is_registered = false;
         }
         Ok(())
-    }
-
-    /// Whether it is the only waiter: others can take away a wake-up, and die with it, so that
-    /// who is not alone should look by itself about every second.
-    pub fn is_alone(&self) -> bool {
-        #[cfg(has_glibc_sem)]
-        if self.is_registered {
-            return self.raw.waiters() <= 1;
-        }
-        true
     }
 }
 

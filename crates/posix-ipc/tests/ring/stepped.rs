@@ -10,9 +10,8 @@ use std::cell::Cell;
 
 use posix_ipc::ring::{mpmc, spsc};
 use posix_ipc::{Cleanup, OpenMode, SharedMemory};
-use testutil::child::{self, Child, hear, say};
-use testutil::names::unique;
-use testutil::watchdog::watchdog;
+use testutil::child;
+use testutil::stepped::{kill_everywhere, run_between_marks};
 
 const MESSAGES: [&[u8]; 3] = [b"first", b"second", b"third"];
 /// As long as those that are copied beside the index of an spsc ring in several lines, and as those whose
@@ -32,12 +31,6 @@ fn word(ring: &str, offset: usize) -> u64 {
     let mut bytes = [0; 8];
     SharedMemory::open(ring).unwrap().map().unwrap().read_at(offset, &mut bytes).unwrap();
     u64::from_ne_bytes(bytes)
-}
-
-/// What comes before and after what is stepped through.
-fn mark() {
-    // SAFETY: it stops this thread, which its tracer goes on with.
-    unsafe { libc::raise(libc::SIGSTOP) };
 }
 
 /// Does what it is told to: the first time as usual, the second time between two marks.
@@ -146,110 +139,7 @@ pub(crate) fn stepped(arguments: &[String]) {
             })
         }
     };
-    act(0);
-    say(&rustix::thread::gettid().as_raw_nonzero().to_string());
-    hear();
-    mark();
-    act(1);
-    mark();
-    hear();
-}
-
-/// A traced thread of a child.
-struct Traced {
-    child: Child,
-    thread: libc::pid_t,
-}
-
-impl Traced {
-    /// At its first mark; `None` where nothing may be traced.
-    fn start(what: &str, ring: &str) -> Option<Self> {
-        let mut child = child::run("stepped", &[what, ring]);
-        let thread = child.read_line().parse().unwrap();
-        let mut traced = Self { child, thread };
-        if traced.request(libc::PTRACE_SEIZE) != 0 {
-            return None;
-        }
-        traced.child.send_line("go");
-        assert_eq!(traced.wait(), libc::SIGSTOP);
-        Some(traced)
-    }
-
-    fn request(&mut self, request: libc::c_uint) -> libc::c_long {
-        let none = std::ptr::null_mut::<libc::c_void>();
-        // SAFETY: these requests read and write no memory of ours.
-        unsafe { libc::ptrace(request as _, self.thread, none, none) }
-    }
-
-    /// The signal that it stopped at; 0 when it is over.
-    fn wait(&mut self) -> libc::c_int {
-        let mut status = 0;
-        // SAFETY: the status is ours to be written.
-        let id = unsafe { libc::waitpid(self.thread, &raw mut status, libc::__WALL) };
-        assert_eq!(id, self.thread);
-        if libc::WIFSTOPPED(status) { libc::WSTOPSIG(status) } else { 0 }
-    }
-
-    /// Goes on by at most so many instructions; gives how many there were to its second mark.
-    fn step(&mut self, most: u64) -> u64 {
-        for steps in 0..most {
-            assert_eq!(self.request(libc::PTRACE_SINGLESTEP), 0);
-            match self.wait() {
-                libc::SIGTRAP => {}
-                libc::SIGSTOP => return steps,
-                signal => panic!("it stopped at signal {signal}"),
-            }
-        }
-        most
-    }
-
-    fn kill(mut self) {
-        let id = self.child.id() as libc::pid_t;
-        // SAFETY: it is our child, which was not waited for yet.
-        unsafe { libc::kill(id, libc::SIGKILL) };
-        // A thread besides the first is its tracer's to wait for.
-        while self.thread != id && self.wait() != 0 {}
-        self.child.kill();
-    }
-}
-
-/// From so many instructions on, a way is stepped through less often.
-const LONG_WAY: u64 = 20_000;
-
-/// Kills after every so many instructions; `run` starts one and gives its ring's end, `judge`
-/// says whether what was stepped through has happened. `false` where nothing may be traced.
-fn kill_everywhere(
-    what: &str,
-    judge: impl Fn(&str, &dyn Fn(&str) -> bool) -> Option<bool>,
-) -> bool {
-    let _watchdog = watchdog(300);
-    let points: u64 = std::env::var("POSIX_IPC_STEPS").map_or(64, |points| points.parse().unwrap());
-    let total = Cell::new(u64::MAX);
-    let kill_after = |steps: u64| {
-        let ring = unique("stepped");
-        judge(&ring, &|ring| {
-            let Some(mut traced) = Traced::start(what, ring) else { return false };
-            total.set(total.get().min(traced.step(steps)).max(1));
-            traced.kill();
-            true
-        })
-    };
-    let Some(happened) = kill_after(u64::MAX) else {
-        testutil::skip::skip("no process may be traced here");
-        return false;
-    };
-    assert!(happened, "killed after its end");
-    let all = total.get();
-    let points = if all < LONG_WAY { points } else { points.div_ceil(8) };
-    let mut count = 0;
-    for point in 0..points {
-        total.set(u64::MAX);
-        let happened = kill_after(all * point / points).expect("it could be traced before");
-        assert!(point > 0 || !happened, "killed before its start");
-        count += u64::from(happened);
-    }
-    println!("{what}: {points} kills within {all} instructions, {count} of them after the fact");
-    true
+    run_between_marks(&mut *act);
 }
 
 fn texts(received: &[Vec<u8>]) -> Vec<&[u8]> {

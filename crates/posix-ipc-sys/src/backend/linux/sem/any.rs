@@ -5,7 +5,7 @@ use core::ffi::c_void;
 use rustix::io::{Errno, Result};
 use rustix::thread::futex::{Flags, Wait, WaitFlags, WaitPtr, WaitvFlags, waitv};
 
-use super::futex::{passed, since_1970, slice};
+use super::futex::{Scope, passed, since_1970};
 use super::glibc32;
 #[cfg(target_has_atomic = "64")]
 use super::glibc64;
@@ -44,8 +44,7 @@ pub(crate) fn wait_any(len: usize, get: impl Fn(usize) -> Raw, until: Until) -> 
             leave((0..len).filter(|&index| index != taken), &get);
             return Ok(taken);
         }
-        let alone = (0..len).all(|index| get(index).waiters() <= 1);
-        let (wake_up, last) = if alone { (until, true) } else { slice(until) };
+        let (wake_up, last) = Scope::Processes.slice(until);
         let clock = wake_up.map_or(Clock::Monotonic, |wake_up| wake_up.clock);
         let time = wake_up.map(|wake_up| since_1970(wake_up.time));
         let entries = waits.get(..len).ok_or(Errno::INVAL)?;

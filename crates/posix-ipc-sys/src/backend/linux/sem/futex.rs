@@ -14,8 +14,8 @@ use crate::sem::{Clock, Deadline};
 
 /// How long a waiter sleeps before it looks at the value by itself.
 ///
-/// A waiter that is killed between its wake-up and its unit leaves a unit that nobody else is
-/// woken for; this is how long others may miss it.
+/// A poster that is killed before its wake, and a waiter that is killed between its wake-up and its
+/// unit, leave a unit that nobody is woken for; this is how long others may miss it.
 const SLICE_SECONDS: i64 = 1;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -44,6 +44,16 @@ impl Scope {
             Self::Threads => Flags::PRIVATE,
         }
     }
+
+    /// When to look again at the latest, and whether that is the deadline itself.
+    pub(crate) fn slice(self, until: Until) -> (Until, bool) {
+        match self {
+            // They are killed all at once.
+            #[cfg(backend_linux)]
+            Self::Threads => (until, true),
+            _ => slice(until),
+        }
+    }
 }
 
 /// The futex word of `sem`, to hand to the kernel and for nothing else: other code accesses the
@@ -59,8 +69,8 @@ pub(crate) fn word<P: Protocol>(sem: &P) -> &AtomicU32 {
 impl Sleep for Scope {
     type Until = Until;
 
-    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until, alone: bool) -> Slept {
-        let (wake_up, last) = if alone { (until, true) } else { slice(until) };
+    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until) -> Slept {
+        let (wake_up, last) = self.slice(until);
         let mut flags = self.flags();
         if wake_up.is_some_and(|wake_up| wake_up.clock == Clock::Realtime) {
             flags |= Flags::CLOCK_REALTIME;
@@ -123,8 +133,8 @@ pub(crate) fn waker_cpu(spare: &crate::primitive::AtomicU32) -> Option<u32> {
     (spare.load(Ordering::Relaxed) & 0xffff).checked_sub(1)
 }
 
-/// When to look again at the latest, and whether that is the deadline itself.
-pub(crate) fn slice(until: Until) -> (Until, bool) {
+/// The end of a slice from now, or the deadline, and whether it is that.
+fn slice(until: Until) -> (Until, bool) {
     let clock = until.as_ref().map_or(Clock::Monotonic, |deadline| deadline.clock);
     let now = clock_gettime(clock.id());
     let next = Timespec { tv_sec: now.tv_sec.saturating_add(SLICE_SECONDS), ..now };

@@ -52,7 +52,7 @@ impl Kernel {
 impl Sleep for Kernel {
     type Until = Until;
 
-    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until, _alone: bool) -> Slept {
+    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Until) -> Slept {
         let mut queue = self.queue.lock().unwrap();
         if sem.futex_value() != expected {
             return Slept::LookAgain;
@@ -257,7 +257,7 @@ models! {
             let victim = spawn(&sem, |sem| {
                 sem.words.register();
                 if let Err(word) = sem.words.take_registered(1) {
-                    sem.kernel.sleep(&sem.words, word, Until::Slice, false);
+                    sem.kernel.sleep(&sem.words, word, Until::Slice);
                     return false;
                 }
                 true
@@ -270,6 +270,18 @@ models! {
             }
             waiter.join().unwrap().unwrap();
             assert_eq!(sem.words.value(), 0);
+        });
+    }
+
+    /// A poster is killed between its unit and its wake.
+    fn a_slice_finds_the_unit_that_a_dead_poster_woke_nobody_for<P: Model>() {
+        explore(4, || {
+            let sem = Sem::<P>::new(0);
+            let waiter = spawn(&sem, |sem| sem.wait(1, Until::Slice));
+            sem.words.add(1).unwrap();
+            sem.kernel.expire();
+            waiter.join().unwrap().unwrap();
+            assert_eq!(sem.state(), (0, 0));
         });
     }
 

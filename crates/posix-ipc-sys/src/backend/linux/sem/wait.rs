@@ -10,9 +10,9 @@ pub(crate) trait Sleep {
     /// What a sleep is limited by.
     type Until: Copy;
 
-    /// Sleeps until woken, if the futex word of `sem` is `expected`, at most until `until`; for a
-    /// slice of that time only, unless the waiter is `alone`.
-    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Self::Until, alone: bool) -> Slept;
+    /// Sleeps until woken, if the futex word of `sem` is `expected`, at most until `until`, and for no longer
+    /// than a slice of that time where a process may die that owes us a wake-up.
+    fn sleep<P: Protocol>(&self, sem: &P, expected: u32, until: Self::Until) -> Slept;
 
     /// Wakes at most `count` sleepers.
     fn wake<P: Protocol>(&self, sem: &P, count: u32);
@@ -61,8 +61,8 @@ pub(crate) fn wait<P: Protocol, S: Sleep>(
 ///
 /// A unit is never handed over: a woken waiter competes for it. Hence every way out that does
 /// not take a unit passes on a wake-up that may have been used up. Nobody can do so for a waiter
-/// that was killed after it was woken; that is why a sleep lasts a slice only. A waiter that
-/// goes to sleep as the only one is the first to be woken, so that nobody can take its wake-up away.
+/// that was killed after it was woken, nor wake anybody for a poster that was killed when it had
+/// posted; that is why a sleep lasts a slice only.
 #[cold]
 fn wait_registered<P: Protocol, S: Sleep>(
     sem: &P,
@@ -86,8 +86,7 @@ fn wait_registered<P: Protocol, S: Sleep>(
             break Errno::TIMEDOUT;
         }
         woken = false;
-        let alone = units == 1 && sem.waiters() <= 1;
-        match sleep.sleep(sem, word, until, alone) {
+        match sleep.sleep(sem, word, until) {
             Slept::Woken => woken = true,
             Slept::LookAgain => {}
             Slept::TimedOut => match sem.take_registered(units) {
