@@ -1,6 +1,8 @@
 //! A lock that survives its holder.
 #![cfg(target_os = "linux")]
 
+mod stepped;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +13,9 @@ use testutil::child::{hear, run, say};
 use testutil::names::unique;
 use testutil::watchdog::watchdog;
 
-testutil::roles!(changes_for_ever, counts, goes_step_by_step, waits_for_it);
+use stepped::stepped;
+
+testutil::roles!(changes_for_ever, counts, goes_step_by_step, stepped, waits_for_it);
 
 fn died(lock: &Lock<'_>) -> bool {
     lock.is_owner_dead()

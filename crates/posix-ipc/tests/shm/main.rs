@@ -19,6 +19,8 @@ use errno::refused_as_another_user;
 use faults::{creator, in_small_shm};
 use processes::{churner, echo, forker, holder, truncator, victim, visitor};
 use shared_box::box_user;
+#[cfg(target_os = "linux")]
+use values::stepped;
 use values::versioned_writer;
 
 testutil::roles!(
@@ -31,6 +33,8 @@ testutil::roles!(
     in_small_shm,
     leaker,
     refused_as_another_user,
+    #[cfg(target_os = "linux")]
+    stepped,
     stranger,
     truncator,
     versioned_writer,
