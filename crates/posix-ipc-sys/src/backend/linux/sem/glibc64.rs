@@ -5,6 +5,7 @@
 
 use rustix::io::{Errno, Result};
 
+use super::last;
 use super::protocol::{Protocol, VALUE_MAX};
 use crate::primitive::{AtomicU32, AtomicU64, Ordering};
 
@@ -67,25 +68,54 @@ impl Protocol for Words {
 
     #[inline]
     fn try_take(&self, units: u32) -> bool {
-        let mut data = self.data.load(Ordering::Relaxed);
+        let guess = last::of(self).filter(|guess| value(*guess) >= units);
+        let mut data = guess.unwrap_or_else(|| self.data.load(Ordering::Relaxed));
         while value(data) >= units {
             let new = data - u64::from(units);
             match self.data.compare_exchange_weak(data, new, Ordering::Acquire, Ordering::Relaxed) {
-                Ok(_) => return true,
+                Ok(_) => {
+                    last::note(self, new);
+                    return true;
+                }
                 Err(now) => data = now,
             }
+        }
+        if guess.is_some() {
+            // Or whoever tries again and again would take the line from its owner each time.
+            last::note(self, data);
         }
         false
     }
 
-    /// An addition and not a compare-and-exchange, since that need not wait for the load.
+    /// Where nothing is known, an addition and not a compare-and-exchange, since that need not wait for the
+    /// load.
     #[inline]
     fn add(&self, units: u32) -> Result<bool> {
-        if units <= FEW && value(self.data.load(Ordering::Relaxed)) < FAR_FROM_FULL {
-            let old = self.data.fetch_add(u64::from(units), Ordering::Release);
-            return Ok(waiters(old) != 0);
+        if units > FEW {
+            return self.add_carefully(units);
         }
-        self.add_carefully(units)
+        let now = match last::of(self) {
+            // Nobody waits, and the value is far from its maximum.
+            Some(guess) if guess < u64::from(FAR_FROM_FULL) => {
+                let new = guess + u64::from(units);
+                let added =
+                    self.data.compare_exchange(guess, new, Ordering::Release, Ordering::Relaxed);
+                match added {
+                    Ok(_) => {
+                        last::note(self, new);
+                        return Ok(false);
+                    }
+                    Err(now) => now,
+                }
+            }
+            _ => self.data.load(Ordering::Relaxed),
+        };
+        if value(now) >= FAR_FROM_FULL {
+            return self.add_carefully(units);
+        }
+        let old = self.data.fetch_add(u64::from(units), Ordering::Release);
+        last::note(self, old.wrapping_add(u64::from(units)));
+        Ok(waiters(old) != 0)
     }
 
     fn register(&self) {
@@ -125,5 +155,74 @@ impl Protocol for Words {
 
     fn spare(&self) -> &AtomicU32 {
         &self.pad
+    }
+}
+
+#[cfg(all(feature = "std", not(posix_ipc_loom)))]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(value: u64) -> Words {
+        Words { data: AtomicU64::new(value), private: AtomicU32::new(128), pad: AtomicU32::new(0) }
+    }
+
+    /// Checks words that this thread left otherwise than they are.
+    fn changed_by_others(noted: u64, data: u64, check: impl FnOnce(&Words)) {
+        let words = words(data);
+        last::note(&words, noted);
+        assert_eq!(last::of(&words), Some(noted));
+        check(&words);
+    }
+
+    #[test]
+    fn a_thread_notes_what_it_left_and_of_the_last_semaphore_alone() {
+        let [one, other] = [words(2), words(5)];
+        assert!(one.try_take(1));
+        assert_eq!(last::of(&one), Some(1));
+        assert_eq!(one.add(3), Ok(false));
+        assert_eq!((last::of(&one), one.value()), (Some(4), 4));
+        assert!(other.try_take(2));
+        assert_eq!((last::of(&one), last::of(&other)), (None, Some(3)));
+    }
+
+    #[test]
+    fn units_are_taken_from_what_is_there_whatever_was_noted() {
+        for (noted, there) in [(3, 1), (1, 3), (0, 2), (u64::MAX, 1), (7, 7)] {
+            changed_by_others(noted, there, |words| {
+                assert!(words.try_take(1));
+                assert_eq!(u64::from(words.value()), there - 1);
+            });
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_not_taken_and_looked_at_without_a_guess_from_then_on() {
+        changed_by_others(5, 1, |words| {
+            assert!(!words.try_take(2));
+            assert_eq!((words.value(), last::of(words)), (1, Some(1)));
+        });
+    }
+
+    #[test]
+    fn a_poster_learns_of_waiters_that_came_or_went_since() {
+        changed_by_others(0, 2 * WAITER, |words| {
+            assert_eq!(words.add(1), Ok(true));
+            assert_eq!(words.add(1), Ok(true), "they are there still");
+        });
+        changed_by_others(2 * WAITER, 0, |words| assert_eq!(words.add(1), Ok(false)));
+    }
+
+    #[test]
+    fn the_maximum_is_not_passed_whatever_was_noted() {
+        for noted in [0, u64::from(VALUE_MAX), u64::MAX] {
+            changed_by_others(noted, VALUE_MAX.into(), |words| {
+                assert_eq!(words.add(1), Err(Errno::OVERFLOW));
+                assert_eq!(words.value(), VALUE_MAX);
+            });
+        }
+        changed_by_others(VALUE_MAX.into(), 7, |words| {
+            assert_eq!((words.add(FEW), words.value()), (Ok(false), 7 + FEW));
+        });
     }
 }

@@ -18,6 +18,8 @@ mod futex;
 mod glibc32;
 #[cfg(target_has_atomic = "64")]
 mod glibc64;
+#[cfg(target_has_atomic = "64")]
+mod last;
 mod layout;
 #[cfg(all(test, posix_ipc_loom))]
 mod model;
