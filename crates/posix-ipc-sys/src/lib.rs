@@ -41,7 +41,10 @@ mod buffer;
 mod handle;
 #[cfg(all(feature = "mq", has_mqueue))]
 mod mq_attr;
-#[cfg(any(feature = "sem", feature = "shm", all(feature = "mq", has_mqueue)))]
+#[cfg(any(
+    all(target_os = "linux", any(feature = "sem", feature = "shm")),
+    all(feature = "mq", has_mqueue)
+))]
 mod name;
 #[cfg(all(feature = "sem", has_glibc_sem))]
 mod primitive;

@@ -18,7 +18,7 @@ const DIRECTORY: &[u8] = b"/dev/shm/";
 ///
 /// `EINVAL` for a name that is empty, has an inner slash, or makes the file name `.` or `..`;
 /// `ENAMETOOLONG` where prefix and name together are over 255 bytes.
-#[cfg(any(feature = "sem", feature = "shm"))]
+#[cfg(all(target_os = "linux", any(feature = "sem", feature = "shm")))]
 pub(crate) fn with_path<T>(
     prefix: &[u8],
     name: &CStr,

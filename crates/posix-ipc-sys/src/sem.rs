@@ -24,6 +24,7 @@
 //! # Ok::<(), rustix::io::Errno>(())
 //! ```
 
+#[cfg(target_os = "linux")]
 use rustix::fd::OwnedFd;
 pub use rustix::fs::{Mode, Stat};
 use rustix::io::{Errno, Result};

@@ -1,13 +1,9 @@
 //! Clients and servers over named queues and rings: `NAME` for requests, and for the replies to
 //! each client `NAME-` and its number.
 
-use posix_ipc::{Error, Name, OpenMode};
-
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
-use posix_ipc::{MessageQueue, mq};
-
 #[cfg(target_os = "linux")]
 use posix_ipc::ring::{mpmc, spsc};
+use posix_ipc::{Error, MessageQueue, Name, OpenMode, mq};
 
 use crate::message::{DecodeOwned, Message};
 use crate::replies::{collect, collect_replies, reply_name};
@@ -18,11 +14,9 @@ use crate::transport::TransportError;
 const REPLIES: usize = 8;
 
 /// Opens the queues that clients receive their replies from.
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 #[derive(Debug)]
 pub struct QueueConnect(Name);
 
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 impl Connect for QueueConnect {
     type Sender = mq::Sender;
 
@@ -37,7 +31,6 @@ impl Connect for QueueConnect {
     }
 }
 
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mq::Sender, mq::Receiver> {
     /// Connects to the server whose queue has this name; makes a queue for the replies, which goes
     /// with the client.
@@ -59,7 +52,6 @@ impl<Req: Message + ?Sized, Rep: DecodeOwned> Client<Req, Rep, mq::Sender, mq::R
     }
 }
 
-#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 impl<Req: DecodeOwned, Rep: Message> Server<Req, Rep, mq::Receiver, QueueConnect> {
     /// Creates the queue for requests, which goes with the server; removes what killed clients of
     /// an earlier server have left.

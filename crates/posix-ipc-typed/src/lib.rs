@@ -39,7 +39,7 @@ mod asynchronous;
 #[cfg(all(feature = "tokio", target_os = "linux"))]
 mod asynchronous_ring;
 mod compat;
-#[cfg(feature = "transport")]
+#[cfg(all(feature = "transport", not(any(target_vendor = "apple", target_os = "openbsd"))))]
 mod ends;
 mod error;
 #[cfg(feature = "std")]

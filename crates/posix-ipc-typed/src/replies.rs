@@ -1,8 +1,11 @@
 //! What clients receive their replies from: its name, and its removal once the client has died.
 
-use posix_ipc::{Name, NameError};
+use posix_ipc::Name;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+use posix_ipc::NameError;
 
 /// The name of what a client receives its replies from.
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
 pub(crate) fn reply_name(name: &Name, client: u64) -> Result<Name, NameError> {
     let mut bytes = name.as_bytes().to_vec();
     bytes.extend_from_slice(format!("-{client:016x}").as_bytes());

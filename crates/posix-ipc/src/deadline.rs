@@ -17,6 +17,7 @@ pub(crate) enum Deadline {
 
 /// The end of a wait as a caller gives it: fixed when it is first asked for, which who has not to wait
 /// never does.
+#[cfg(target_os = "linux")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Limit {
     Never,
@@ -25,6 +26,7 @@ pub(crate) enum Limit {
     Fixed(Deadline),
 }
 
+#[cfg(target_os = "linux")]
 impl Limit {
     /// The deadline, from now on always the same.
     #[cold]
@@ -143,6 +145,7 @@ mod tests {
         assert!(left <= HOUR / 2 && left > HOUR / 3, "{left:?}");
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_limit_is_fixed_when_it_is_first_asked_for() {
         let (now, hour) = (Instant::now(), Duration::from_secs(3_600));

@@ -2,7 +2,9 @@
 
 use rustix::io::{Errno, Result};
 
-use super::{AsSem, BorrowedSem, Deadline, Raw, VALUE_MAX};
+#[cfg(has_glibc_sem)]
+use super::Raw;
+use super::{AsSem, BorrowedSem, Deadline, VALUE_MAX};
 
 /// How many semaphores [`wait_any`] takes.
 pub const WAIT_ANY_MAX: usize = 128;

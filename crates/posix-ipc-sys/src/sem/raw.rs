@@ -3,13 +3,18 @@
 use core::ffi::CStr;
 use core::ptr::NonNull;
 
+#[cfg(target_os = "linux")]
 use rustix::fd::OwnedFd;
-use rustix::fs::{Mode, Stat};
+use rustix::fs::Mode;
+#[cfg(target_os = "linux")]
+use rustix::fs::Stat;
 #[cfg(any(backend_linux, not(has_glibc_sem), not(target_has_atomic = "64")))]
 use rustix::io::Errno;
 use rustix::io::Result;
 
-use super::{Abi, Deadline, OpenFlags, OwnedSem, Peek};
+#[cfg(target_os = "linux")]
+use super::Peek;
+use super::{Abi, Deadline, OpenFlags, OwnedSem};
 #[cfg(not(backend_linux))]
 use crate::backend::libc::sem as c;
 #[cfg(has_glibc_sem)]
@@ -44,11 +49,11 @@ impl Backing {
                 let _ = raw;
             }
             #[cfg(not(backend_linux))]
-            Self::Library => {
-                if let Raw::C(raw) = raw {
-                    raw.close();
-                }
-            }
+            Self::Library => match raw {
+                Raw::C(raw) => raw.close(),
+                #[cfg(has_glibc_sem)]
+                Raw::Linux(_) => {}
+            },
         }
     }
 }

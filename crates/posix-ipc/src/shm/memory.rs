@@ -293,6 +293,7 @@ impl SharedMemory {
     }
 
     /// Another handle of the same object and of the duty to its name.
+    #[cfg(target_os = "linux")]
     pub(crate) fn share(&self) -> Self {
         Self::from_object(Arc::clone(&self.object))
     }

@@ -116,6 +116,7 @@ impl MappingRead {
     }
 
     /// The kernel says `EFAULT` where an access would have been a `SIGBUS`.
+    #[cfg(target_os = "linux")]
     fn populate_error(&self, errno: Errno) -> Error {
         let errno = if errno == Errno::FAULT { Errno::NOSPC } else { errno };
         self.object().error("populate", errno)

@@ -2,7 +2,7 @@
 
 use core::ffi::CStr;
 
-use rustix::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use rustix::fd::{BorrowedFd, FromRawFd, OwnedFd};
 use rustix::fs::{self, FileType, Mode, Stat};
 use rustix::io::{Errno, Result};
 use rustix::shm::OFlags;
@@ -79,6 +79,7 @@ pub(crate) use self::other::{check, stat};
 /// What Linux offers beyond POSIX, and where its C libraries differ from each other.
 #[cfg(target_os = "linux")]
 mod linux {
+    use rustix::fd::AsRawFd;
     use rustix::path::DecInt;
 
     use super::*;

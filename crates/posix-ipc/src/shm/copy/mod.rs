@@ -64,6 +64,7 @@ pub(crate) unsafe fn store(from: *const u8, to: *mut u8, len: usize) {
 /// # Safety
 ///
 /// As `store`.
+#[cfg(target_os = "linux")]
 #[inline]
 pub(crate) unsafe fn hand_over(from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: the caller's duties are the same.

@@ -76,6 +76,7 @@ pub(super) unsafe fn load(from: *const u8, to: *mut u8, len: usize) {
     bytes(head + words..len);
 }
 
+#[cfg(target_os = "linux")]
 pub(super) use self::store as hand_over;
 
 /// # Safety

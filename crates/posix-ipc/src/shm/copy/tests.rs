@@ -63,6 +63,7 @@ const UP: [isize; 8] = [0, 1, 8, 16, 33, 64, 129, 200];
 fn load_and_store_copy_exactly_the_bytes_asked_for() {
     check(load, .., "load");
     check(store, .., "store");
+    #[cfg(target_os = "linux")]
     check(hand_over, .., "hand over");
 }
 
@@ -76,6 +77,7 @@ fn moving_within_takes_every_overlap() {
 fn the_portable_way_does_the_same() {
     check(portable::load, .., "portable load");
     check(portable::store, .., "portable store");
+    #[cfg(target_os = "linux")]
     check(portable::hand_over, .., "portable hand over");
     check_overlap(portable::within, .., &DOWN, "portable within");
     check_overlap(portable::within, .., &UP, "portable within");

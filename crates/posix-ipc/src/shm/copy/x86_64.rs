@@ -41,6 +41,7 @@ pub(super) unsafe fn store(from: *const u8, to: *mut u8, len: usize) {
 /// # Safety
 ///
 /// As `copy::hand_over`.
+#[cfg(target_os = "linux")]
 #[inline]
 pub(super) unsafe fn hand_over(from: *const u8, to: *mut u8, len: usize) {
     if len <= AT_ONCE {

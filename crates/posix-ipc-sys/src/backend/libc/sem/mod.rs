@@ -1,15 +1,15 @@
 //! The `libc` back end of `sem`: the C library's own semaphores.
 
 use core::ffi::CStr;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 
 use rustix::fs::Mode;
 use rustix::io::{Errno, Result};
 use rustix::thread::{NanosleepRelativeResult, nanosleep};
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use rustix::time::{Timespec, clock_gettime};
 
 use crate::backend::conv::{done, last_error};
-use crate::sem::{Clock, Deadline, OpenFlags, VALUE_MAX};
+use crate::sem::{Deadline, OpenFlags, VALUE_MAX};
 
 #[cfg(target_os = "linux")]
 mod named;

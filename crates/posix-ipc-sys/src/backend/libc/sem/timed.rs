@@ -1,6 +1,11 @@
 //! Waiting with a deadline, where C libraries differ.
 
+#[cfg(not(apple))]
+use rustix::time::ClockId;
+
 use super::*;
+#[cfg(not(apple))]
+use crate::sem::Clock;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
 
@@ -71,7 +76,11 @@ fn timedwait(sem: Raw, time: Timespec) -> Result<()> {
 fn c_time(time: Timespec) -> libc::timespec {
     // SAFETY: all zeroes are a valid time, also with the padding that some targets have.
     let mut c: libc::timespec = unsafe { core::mem::zeroed() };
-    #[allow(clippy::useless_conversion, reason = "C's seconds have 32 bits on some targets")]
+    #[allow(
+        clippy::useless_conversion,
+        deprecated,
+        reason = "C's seconds have 32 bits on some targets; libc says that those of musl will change"
+    )]
     let seconds = time.tv_sec.max(0).try_into().unwrap_or(libc::time_t::MAX);
     c.tv_sec = seconds;
     c.tv_nsec = time.tv_nsec as _;
@@ -82,6 +91,7 @@ fn c_time(time: Timespec) -> libc::timespec {
 /// where it is missing.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod clockwait {
+    use core::ptr;
     use core::sync::atomic::{AtomicPtr, Ordering};
 
     use super::*;
