@@ -11,6 +11,8 @@ mod mapping;
 mod options;
 mod processes;
 mod shared_box;
+#[cfg(target_os = "linux")]
+mod stepped;
 mod streams;
 mod values;
 
@@ -20,7 +22,7 @@ use faults::{creator, in_small_shm};
 use processes::{churner, echo, forker, holder, truncator, victim, visitor};
 use shared_box::box_user;
 #[cfg(target_os = "linux")]
-use values::stepped;
+use stepped::stepped;
 use values::versioned_writer;
 
 testutil::roles!(

@@ -126,33 +126,6 @@ fn a_writer_killed_half_way_leaves_a_whole_value_to_its_readers_and_heir() {
     }
 }
 
-/// Stores a value, and a second one between two marks.
-#[cfg(target_os = "linux")]
-pub(crate) fn stepped(arguments: &[String]) {
-    let mapping = SharedMemory::open(&arguments[1]).unwrap().map().unwrap();
-    let mut writer = mapping.versioned_writer::<Words>(0).unwrap().unwrap();
-    testutil::stepped::run_between_marks(&mut |time| writer.store([time as u64 + 1; 37]));
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_writer_killed_at_any_instruction_has_stored_the_whole_value_or_left_the_one_before() {
-    testutil::stepped::kill_everywhere("store", |name, kill| {
-        let size = Versioned::<Words>::LEN as u64;
-        let mapping = SharedMemory::create(name, size).unwrap().map().unwrap();
-        if !kill(name) {
-            return None;
-        }
-        let value = mapping.versioned::<Words>(0).unwrap();
-        let (words, version) = value.load_versioned().unwrap();
-        assert_eq!(words, [version; 37]);
-        let mut heir = mapping.versioned_take_over::<Words>(0).unwrap();
-        heir.store([3; 37]);
-        assert_eq!(value.load_versioned(), Some(([3; 37], version + 1)));
-        Some(version == 2)
-    });
-}
-
 #[test]
 fn lies_in_the_header_of_a_versioned_value_cost_an_answer_at_most() {
     let mapping = mapping(Versioned::<Words>::LEN);
