@@ -44,7 +44,8 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// How many allocations this thread makes in a hundred calls, after one to warm up.
+/// How many allocations this thread makes in a hundred calls, after one to warm up; the fewest of three times,
+/// since what is made once may come later where the first call was held up.
 ///
 /// # Panics
 ///
@@ -54,9 +55,13 @@ pub fn allocations(mut call: impl FnMut()) -> usize {
     drop(std::hint::black_box(Box::new(1)));
     assert_ne!(ALLOCATIONS.get(), before, "Counting is not the global allocator");
     call();
-    let before = ALLOCATIONS.get();
-    for _ in 0..100 {
-        call();
+    let mut fewest = usize::MAX;
+    for _ in 0..3 {
+        let before = ALLOCATIONS.get();
+        for _ in 0..100 {
+            call();
+        }
+        fewest = fewest.min(ALLOCATIONS.get() - before);
     }
-    ALLOCATIONS.get() - before
+    fewest
 }
