@@ -263,8 +263,8 @@ pub fn post<S: AsSem>(sem: S) -> Result<()> {
 ///
 /// # Errors
 ///
-/// - `EINTR`: a signal was handled. After a handler with `SA_RESTART` the wait may go on instead;
-///   one with a deadline never does.
+/// - `EINTR`: a signal was handled. After a handler with `SA_RESTART` the wait may go on instead: in the
+///   C library, and where threads alone share the semaphore.
 ///
 /// # Examples
 ///

@@ -1,4 +1,5 @@
-//! Until when a call waits: fixed when the call starts, on the clock that it is given on.
+//! Until when a call waits, on the clock that it is given on: fixed when the call starts, or when it first
+//! looks at the clock.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -15,8 +16,8 @@ pub(crate) enum Deadline {
     Realtime(Timespec),
 }
 
-/// The end of a wait as a caller gives it: fixed when it is first asked for, which who has not to wait
-/// never does.
+/// The end of a wait as a caller gives it: fixed when it is first asked for. A call that need not wait never
+/// asks, and reads no clock.
 #[cfg(target_os = "linux")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Limit {

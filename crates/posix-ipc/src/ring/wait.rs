@@ -1,6 +1,7 @@
 //! Waiting: an adaptive spin, or turns where both sides share a processor, then a sleep that a
 //! publication ends.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -46,7 +47,8 @@ impl Spin {
         }
     }
 
-    /// Looks until something is found or it has taken long enough: no longer than `limit` allows.
+    /// Looks until something is found or it has taken long enough; when the clock is first read, `limit` is
+    /// fixed, and ends it from then on.
     #[inline]
     pub(crate) fn look<T>(
         &self,
@@ -57,6 +59,7 @@ impl Spin {
             return None;
         }
         if self.shares_processor.load(Relaxed) {
+            limit.deadline();
             return self.turns.take(look);
         }
         let skip = self.skip.load(Relaxed);
@@ -65,14 +68,22 @@ impl Spin {
             return None;
         }
         let gap = self.gap.load(Relaxed);
-        let mut pauses = Pauses::until(|| limit.deadline().at_most(SPIN));
+        let whole = Cell::new(true);
+        let mut pauses = Pauses::until(|| {
+            let time = limit.deadline().at_most(SPIN);
+            whole.set(time == SPIN);
+            time
+        });
         loop {
             if let Some(found) = look() {
                 self.penalty.store(1, Relaxed);
                 return Some(found);
             }
             if !pauses.pause(gap) {
-                self.failed();
+                // What a timeout cut short might have succeeded.
+                if whole.get() {
+                    self.failed();
+                }
                 return None;
             }
         }
@@ -217,10 +228,15 @@ mod tests {
     use super::*;
     use crate::pauses::UNTIMED;
 
-    /// How often a spin in vain looked, and for how long.
-    fn looks(limit: &mut Limit) -> (u32, Duration) {
+    /// A spin, whatever the machine's processors are.
+    fn spin(shares_processor: bool) -> Spin {
         let spin = Spin::new(true);
-        spin.shares_processor.store(false, Relaxed);
+        spin.shares_processor.store(shares_processor, Relaxed);
+        spin
+    }
+
+    /// How often a spin in vain looked, and for how long.
+    fn looks(spin: &Spin, limit: &mut Limit) -> (u32, Duration) {
         let (start, mut looks) = (Instant::now(), 0);
         let found = spin.look(limit, || {
             looks += 1;
@@ -233,18 +249,31 @@ mod tests {
     #[test]
     fn a_spin_lasts_its_time_or_as_long_as_there_is() {
         for mut limit in [Limit::Never, Limit::After(Duration::from_secs(3600))] {
-            assert!(looks(&mut limit).1 >= SPIN);
+            assert!(looks(&spin(false), &mut limit).1 >= SPIN);
         }
         let now = Instant::now();
         for mut limit in [Limit::After(Duration::ZERO), Limit::At(now)] {
-            assert_eq!(looks(&mut limit).0, UNTIMED + 1, "until the clock is read");
+            assert_eq!(looks(&spin(false), &mut limit).0, UNTIMED + 1, "until the clock is read");
         }
     }
 
     #[test]
     fn a_timeout_includes_the_spin() {
-        let mut limit = Limit::After(Duration::from_secs(3600));
-        looks(&mut limit);
-        assert!(matches!(limit, Limit::Fixed(_)), "it began in the spin: {limit:?}");
+        for shares_processor in [false, true] {
+            let mut limit = Limit::After(Duration::from_secs(3600));
+            looks(&spin(shares_processor), &mut limit);
+            assert!(matches!(limit, Limit::Fixed(_)), "it began in the spin: {limit:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_spin_that_lasted_its_time_keeps_later_ones_away() {
+        let spin = spin(false);
+        for _ in 0..10 {
+            looks(&spin, &mut Limit::After(Duration::ZERO));
+            assert_eq!(spin.skip.load(Relaxed), 0);
+        }
+        looks(&spin, &mut Limit::Never);
+        assert_eq!(spin.skip.load(Relaxed), 1);
     }
 }

@@ -3,6 +3,7 @@
 //! A hand-over between two processors takes well under a microsecond if the receiver looks at the
 //! value, and some ten if it sleeps.
 
+use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -116,10 +117,13 @@ impl Spinner {
                 return false;
             }
         }
-        let took = spin(semaphore, units, deadline);
-        let credit = if took { PATIENCE } else { credit.saturating_sub(1) };
-        self.credit.store(credit, Ordering::Relaxed);
-        took
+        let spun = spin(semaphore, units, deadline);
+        match spun {
+            Spun::Took => self.credit.store(PATIENCE, Ordering::Relaxed),
+            Spun::InVain => self.credit.store(credit.saturating_sub(1), Ordering::Relaxed),
+            Spun::CutShort => {}
+        }
+        spun == Spun::Took
     }
 }
 
@@ -159,14 +163,28 @@ fn look(semaphore: &Semaphore, units: u32) -> bool {
     enough && semaphore.try_wait_many(units)
 }
 
-fn spin(semaphore: &Semaphore, units: u32, deadline: Deadline) -> bool {
-    let mut pauses = Pauses::until(|| deadline.at_most(SPIN));
+/// How a spin ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spun {
+    Took,
+    InVain,
+    /// By a timeout: it might have succeeded.
+    CutShort,
+}
+
+fn spin(semaphore: &Semaphore, units: u32, deadline: Deadline) -> Spun {
+    let whole = Cell::new(true);
+    let mut pauses = Pauses::until(|| {
+        let time = deadline.at_most(SPIN);
+        whole.set(time == SPIN);
+        time
+    });
     while pauses.pause(1) {
         if look(semaphore, units) {
-            return true;
+            return Spun::Took;
         }
     }
-    false
+    if whole.get() { Spun::InVain } else { Spun::CutShort }
 }
 
 #[cfg(target_os = "linux")]
@@ -209,8 +227,10 @@ mod tests {
             assert!(!spinner.adaptive(&semaphore, 1, Deadline::Never), "there is nothing");
             assert_eq!(spinner.credit.load(Ordering::Relaxed), credit);
         }
-        semaphore.post().unwrap();
         spinner.credit.store(PATIENCE, Ordering::Relaxed);
+        assert!(!spinner.adaptive(&semaphore, 1, Deadline::after(std::time::Duration::ZERO)));
+        assert_eq!(spinner.credit.load(Ordering::Relaxed), PATIENCE, "it was no whole spin");
+        semaphore.post().unwrap();
         assert!(spinner.adaptive(&semaphore, 1, Deadline::Never), "there is a unit");
     }
 }

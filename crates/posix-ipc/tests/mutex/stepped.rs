@@ -37,6 +37,15 @@ impl Numbers {
     }
 }
 
+/// Says at its end that it is over.
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does what it is told to, between two marks.
 pub(crate) fn stepped(arguments: &[String]) {
     let [what, name] = arguments else { panic!("two arguments") };
@@ -61,13 +70,19 @@ pub(crate) fn stepped(arguments: &[String]) {
                 owner.expect_line("locked");
                 owner.kill();
             }
-            _ => change(&mutex),
+            _ => {
+                let lock = mutex.lock().unwrap();
+                assert!(died(&lock), "nobody else wants it");
+                numbers.put_in_order(&lock);
+                numbers.change();
+            }
         }),
         _ => run_between_marks(&mut |_| change(&mutex)),
     }
 }
 
-/// Kills who changes the numbers while another thread waits for the lock whenever it is taken.
+/// Kills who changes the numbers while another thread waits for the lock whenever it is taken, which only
+/// who inherits it does alone.
 fn kill_an_owner(what: &str) {
     kill_everywhere(what, |name, kill| {
         let numbers = Numbers::create(name);
@@ -83,10 +98,12 @@ fn kill_an_owner(what: &str) {
             }
         };
         let killed = thread::scope(|scope| {
-            scope.spawn(wait);
-            let killed = kill(name);
-            over.store(true, Ordering::Relaxed);
-            killed
+            // Also if it panics, since the scope waits for the thread.
+            let _end = End(&over);
+            if what != "inherit" {
+                scope.spawn(wait);
+            }
+            kill(name)
         });
         if !killed {
             return None;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use posix_ipc::Semaphore;
 use posix_ipc::sem::{Spin, wait_any_timeout};
+use posix_ipc::{Errno, Semaphore};
 use testutil::child::{Child, run, say};
 use testutil::leaks;
 use testutil::stepped::{kill_everywhere_at_once, run_between_marks};
@@ -130,22 +130,32 @@ fn who_is_killed_at_any_instruction_of_taking_several_units_has_taken_all_or_non
     });
 }
 
+/// A name that goes with it.
+struct Unlinked(String);
+
+impl Drop for Unlinked {
+    fn drop(&mut self) {
+        let _ = Semaphore::unlink(self.0.as_str());
+    }
+}
+
 #[test]
 fn a_creator_killed_at_any_instruction_leaves_a_whole_semaphore_or_none() {
     kill_everywhere_at_once("create", |name, kill| {
         let objects = [name.to_string(), format!("{name}-other")];
         let objects = objects.map(|name| Semaphore::create(name, 0).unwrap());
+        let new = Unlinked(format!("{name}-new"));
         if !kill(name) {
             return None;
         }
-        let new = format!("{name}-new");
-        let created = Semaphore::open(&*new);
-        let _ = Semaphore::unlink(&*new);
-        if let Ok(created) = &created {
-            assert_eq!((created.value(), created.waiters()), (Ok(7), Some(0)));
+        let is_there = leaks::objects(&format!("{}-new", &name[1..])).len() == 1;
+        match Semaphore::open(new.0.as_str()) {
+            Ok(created) => assert_eq!((created.value(), created.waiters()), (Ok(7), Some(0))),
+            Err(error) => assert_eq!(error.errno(), Some(Errno::NOENT), "{error}"),
         }
+        drop(new);
         drop(objects);
         assert!(leaks::objects(&name[1..]).is_empty(), "nothing half-made has a name");
-        Some(created.is_ok())
+        Some(is_there)
     });
 }

@@ -9,6 +9,8 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::deadline::Limit;
+
 /// A yield that took less came back at once, since nobody else wanted the processor.
 const ALONE: Duration = Duration::from_nanos(1500);
 /// A yield that took more gave the processor to others than the one that is waited for, for as long
@@ -56,7 +58,17 @@ impl Crowd {
     /// Yields to others, if that is likely to bring what `look` looks for; `served` is how many
     /// messages there were since the last wait.
     #[inline]
-    pub(super) fn give_way<T>(&self, served: u32, look: impl FnMut() -> Option<T>) -> Next<T> {
+    pub(super) fn give_way<T>(
+        &self,
+        served: u32,
+        limit: &mut Limit,
+        look: impl FnMut() -> Option<T>,
+    ) -> Next<T> {
+        let turn = || {
+            // They are a part of its time.
+            limit.deadline();
+            turn()
+        };
         self.with_turns(served, turn, look)
     }
 

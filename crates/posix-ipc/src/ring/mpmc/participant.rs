@@ -115,7 +115,7 @@ impl Participant {
         if !self.spins {
             return None;
         }
-        match crowd.give_way(served, &mut look) {
+        match crowd.give_way(served, limit, &mut look) {
             Next::Have(found) => Some(found),
             Next::Spin => spin.look(limit, look),
             Next::Sleep => None,

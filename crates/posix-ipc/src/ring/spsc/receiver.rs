@@ -10,7 +10,7 @@ use super::options::Options;
 use super::parts::Coming;
 use super::place::Place;
 use super::view::Record;
-use crate::deadline::Limit;
+use crate::deadline::{Deadline, Limit};
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -444,7 +444,7 @@ impl Receiver {
 
     /// Waits until a sender is there; `false` if none came in time.
     pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
-        self.attachment.wait_for_peer(Limit::After(timeout).deadline())
+        self.attachment.wait_for_peer(Deadline::after(timeout))
     }
 
     object_methods!(attachment, "end");

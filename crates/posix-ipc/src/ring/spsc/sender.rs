@@ -11,7 +11,7 @@ use super::grant::Grant;
 use super::options::Options;
 use super::parts::IN_PARTS;
 use super::producer::{Look, Producer, Room, record_size};
-use crate::deadline::Limit;
+use crate::deadline::{Deadline, Limit};
 use crate::error::{Error, Result};
 use crate::name::Name;
 use crate::open_mode::OpenMode;
@@ -348,7 +348,7 @@ impl Sender {
 
     /// Waits until a receiver is there; `false` if none came in time.
     pub fn wait_for_peer(&mut self, timeout: Duration) -> bool {
-        self.attachment.wait_for_peer(Limit::After(timeout).deadline())
+        self.attachment.wait_for_peer(Deadline::after(timeout))
     }
 
     object_methods!(attachment, "end");

@@ -15,7 +15,8 @@ use crate::sem::{Clock, Deadline};
 /// How long a waiter sleeps before it looks at the value by itself.
 ///
 /// A poster that is killed before its wake, and a waiter that is killed between its wake-up and its
-/// unit, leave a unit that nobody is woken for; this is how long others may miss it.
+/// unit, leave a unit that nobody is woken for; this is how long others may miss it, by the deadline's clock
+/// where there is one.
 const SLICE_SECONDS: i64 = 1;
 
 const NANOS_PER_SECOND: i64 = 1_000_000_000;
@@ -48,7 +49,7 @@ impl Scope {
     /// When to look again at the latest, and whether that is the deadline itself.
     pub(crate) fn slice(self, until: Until) -> (Until, bool) {
         match self {
-            // They are killed all at once.
+            // They are killed all at once; one that is cancelled in C is the program's own doing.
             #[cfg(backend_linux)]
             Self::Threads => (until, true),
             _ => slice(until),

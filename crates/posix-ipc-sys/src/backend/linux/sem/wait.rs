@@ -62,7 +62,7 @@ pub(crate) fn wait<P: Protocol, S: Sleep>(
 /// A unit is never handed over: a woken waiter competes for it. Hence every way out that does
 /// not take a unit passes on a wake-up that may have been used up. Nobody can do so for a waiter
 /// that was killed after it was woken, nor wake anybody for a poster that was killed when it had
-/// posted; that is why a sleep lasts a slice only.
+/// posted; that is why a sleep lasts a slice only, unless they can only die together.
 #[cold]
 fn wait_registered<P: Protocol, S: Sleep>(
     sem: &P,
