@@ -18,7 +18,7 @@
 //! # Features
 //!
 //! - `std` (default): `std::error::Error` for errors, and threads that know what they left in a semaphore,
-//!   which saves a sixth of an uncontended wait and post; without it the crate is `no_std`.
+//!   which saves a seventh of an uncontended wait and post; without it the crate is `no_std`.
 //! - `sem`, `shm`, `mq` (default): one per family; `ofd` comes with `shm`.
 //! - `bytes`: receive into the spare capacity of a `bytes::BytesMut`.
 #![no_std]

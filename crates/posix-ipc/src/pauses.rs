@@ -49,6 +49,11 @@ impl<L: FnMut() -> Duration> Pauses<L> {
         }
     }
 
+    /// Whether they were to last for `time`, and no shorter limit was in its way.
+    pub(crate) fn were_for(&self, time: Duration) -> bool {
+        self.timed.is_none_or(|(_, limit)| limit >= time)
+    }
+
     #[cold]
     fn goes_on(&mut self) -> bool {
         // A model has no time: there every look but the first is one too many.

@@ -1,7 +1,6 @@
 //! Waiting: an adaptive spin, or turns where both sides share a processor, then a sleep that a
 //! publication ends.
 
-use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -68,12 +67,7 @@ impl Spin {
             return None;
         }
         let gap = self.gap.load(Relaxed);
-        let whole = Cell::new(true);
-        let mut pauses = Pauses::until(|| {
-            let time = limit.deadline().at_most(SPIN);
-            whole.set(time == SPIN);
-            time
-        });
+        let mut pauses = Pauses::until(|| limit.deadline().at_most(SPIN));
         loop {
             if let Some(found) = look() {
                 self.penalty.store(1, Relaxed);
@@ -81,7 +75,7 @@ impl Spin {
             }
             if !pauses.pause(gap) {
                 // What a timeout cut short might have succeeded.
-                if whole.get() {
+                if pauses.were_for(SPIN) {
                     self.failed();
                 }
                 return None;

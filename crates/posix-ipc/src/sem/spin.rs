@@ -3,7 +3,6 @@
 //! A hand-over between two processors takes well under a microsecond if the receiver looks at the
 //! value, and some ten if it sleeps.
 
-use std::cell::Cell;
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
@@ -173,18 +172,13 @@ enum Spun {
 }
 
 fn spin(semaphore: &Semaphore, units: u32, deadline: Deadline) -> Spun {
-    let whole = Cell::new(true);
-    let mut pauses = Pauses::until(|| {
-        let time = deadline.at_most(SPIN);
-        whole.set(time == SPIN);
-        time
-    });
+    let mut pauses = Pauses::until(|| deadline.at_most(SPIN));
     while pauses.pause(1) {
         if look(semaphore, units) {
             return Spun::Took;
         }
     }
-    if whole.get() { Spun::InVain } else { Spun::CutShort }
+    if pauses.were_for(SPIN) { Spun::InVain } else { Spun::CutShort }
 }
 
 #[cfg(target_os = "linux")]
